@@ -1,0 +1,108 @@
+/**
+ * Delivery of exceptions and interrupts: the entry points of the run loop and of INT n (SDM vol. 3,
+ * chapter 6). How an event goes through the IDT depends on the mode: deliver-long.ts, deliver-protected.ts,
+ * deliver-real.ts.
+ */
+import { Vector } from "../isa/emit.js";
+import { SHADOW } from "../isa/state.js";
+import type { CpuContext } from "./context.js";
+import { deliverLong } from "./deliver-long.js";
+import { deliverProtected } from "./deliver-protected.js";
+import { deliverReal } from "./deliver-real.js";
+import { type CpuEvent, combine, EventKind, exceptionEvent } from "./event.js";
+import { Fault } from "./fault.js";
+
+/**
+ * Delivers one event; throws the {@link Fault} that its delivery meets, with the registers unchanged and
+ * `context.delivering` still naming the event.
+ */
+export function deliverOnce(context: CpuContext, event: CpuEvent): void {
+  const { state } = context;
+  context.delivering = event;
+  if (!state.protectedMode) deliverReal(context, event);
+  else if (state.longModeActive) deliverLong(context, event);
+  else deliverProtected(context, event);
+  context.delivering = undefined;
+  state.setU32(SHADOW, 0);
+  context.debug.cancelStep();
+  context.modeChanged();
+}
+
+/** CR2 and DR6 (SDM vol. 3, 4.7 and 18.2.3), which are written even where the exception ends as #DF. */
+function sideEffects(context: CpuContext, event: CpuEvent): void {
+  if (event.kind !== EventKind.hardwareException) return;
+  if (event.vector === Vector.PF) context.state.cr2 = event.payload;
+  else if (event.vector === Vector.DB) context.debug.recordException(event.payload);
+}
+
+/** Delivers an event and whatever exceptions its delivery raises, up to double fault and shutdown. */
+export function deliverEvent(context: CpuContext, event: CpuEvent): void {
+  let first: CpuEvent | undefined;
+  let current = event;
+  for (;;) {
+    if (current.kind !== EventKind.external) context.intercepts?.exception(current, first);
+    sideEffects(context, current);
+    try {
+      deliverOnce(context, current);
+      return;
+    } catch (fault) {
+      if (!(fault instanceof Fault)) throw fault;
+      first = current;
+      const next = afterFault(context, first, fault);
+      if (next === undefined) return;
+      current = next;
+    }
+  }
+}
+
+/** What to deliver after a fault that happened while `first` was delivered; undefined after a shutdown. */
+function afterFault(context: CpuContext, first: CpuEvent, fault: Fault): CpuEvent | undefined {
+  const rip = context.state.rip;
+  const second = exceptionEvent(fault, rip);
+  switch (combine(first, second)) {
+    case "serial":
+      return second;
+    case "double":
+      sideEffects(context, second);
+      return exceptionEvent(new Fault(Vector.DF, 0), rip);
+    case "shutdown":
+      // A VM exit for the triple fault reports the event that was being delivered: it is cleared afterwards.
+      context.requestShutdown();
+      context.delivering = undefined;
+      return undefined;
+  }
+}
+
+/**
+ * Delivers the exception an instruction raised. RIP is that of the instruction (of the next one for traps).
+ * If the instruction was INT n and its own delivery faulted, that is taken into account.
+ */
+export function deliverException(context: CpuContext, fault: Fault): void {
+  const { delivering } = context;
+  if (delivering === undefined) {
+    deliverEvent(context, exceptionEvent(fault, context.state.rip));
+    return;
+  }
+  // Software interrupts are benign, so this is always the fault itself.
+  const event = exceptionEvent(fault, context.state.rip);
+  context.intercepts?.exception(event, delivering);
+  continueAfter(context, event);
+}
+
+function continueAfter(context: CpuContext, event: CpuEvent): void {
+  const { intercepts } = context;
+  void intercepts;
+  deliverEvent(context, event);
+}
+
+/** Delivers an external interrupt that the interrupt controller has acknowledged. */
+export function deliverInterrupt(context: CpuContext, vector: number, resume = false): void {
+  deliverEvent(context, {
+    vector,
+    kind: EventKind.external,
+    error: undefined,
+    payload: 0n,
+    returnRip: context.state.rip,
+    resume,
+  });
+}

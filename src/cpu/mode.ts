@@ -1,0 +1,76 @@
+/**
+ * The decoding mode: everything besides the bytes that decides what an instruction decodes to. Decoded code
+ * is kept per mode, so a mode change needs no flush.
+ *
+ * MODE bits: 0-1 code size (0: 16, 1: 32, 2: 64), 2 protected (not real or virtual-8086), 3 CR0.EM, 4 CR0.TS,
+ * 5 CR0.MP, 6 CR4.OSFXSR, 7 AVX enabled (CR4.OSXSAVE and XCR0[2:1]), from 8 the number of the CS limit.
+ * The low 8 bits go into the tags of the jump cache, with a number for the CS base.
+ */
+import { FLAG_OTHERS, MODE, MODE_TAG, STACK_MASK, XCR0 } from "../isa/state.js";
+import { Flag } from "../isa/flags.js";
+import { type CpuState, Rights, SegmentIndex } from "./cpu-state.js";
+import { Cr0, Cr4 } from "./mmu.js";
+
+export const Mode = {
+  codeSize: 3,
+  protected: 4,
+  EM: 8,
+  TS: 0x10,
+  MP: 0x20,
+  OSFXSR: 0x40,
+  AVX: 0x80,
+  limitShift: 8,
+} as const;
+
+export const codeSizeOf = (mode: number): 16 | 32 | 64 => ((mode & 3) === 2 ? 64 : (mode & 3) === 1 ? 32 : 16);
+
+/** Numbers that stand for CS limits and for CS bases, so that they fit in keys. */
+class Interned {
+  private readonly numbers = new Map<number, number>();
+  readonly values: number[] = [];
+  constructor(private readonly first: number) {}
+  of(value: number): number {
+    let number = this.numbers.get(value);
+    if (number === undefined) {
+      number = this.first + this.values.push(value) - 1;
+      this.numbers.set(value, number);
+    }
+    return number;
+  }
+}
+
+const limits = new Interned(0);
+limits.of(0xffffffff);
+const bases = new Interned(0x10001);
+
+/** The CS limit of a mode, in bytes; 2^32-1 in 64-bit mode, where it is not checked. */
+export const limitOf = (mode: number): number => limits.values[mode >>> Mode.limitShift]!;
+
+/** Works out MODE, MODE_TAG and STACK_MASK from control registers, EFLAGS.VM and the segment registers. */
+export function updateMode(state: CpuState): void {
+  const { cr0, cr4 } = state;
+  const csRights = state.rights(SegmentIndex.CS);
+  const { long } = state;
+  const isProtected = (cr0 & Cr0.PE) !== 0 && (state.u32(FLAG_OTHERS) & Flag.VM) === 0;
+  let mode = long ? 2 : (csRights & Rights.DB) !== 0 ? 1 : 0;
+  if (isProtected) mode |= Mode.protected;
+  if (cr0 & Cr0.EM) mode |= Mode.EM;
+  if (cr0 & Cr0.TS) mode |= Mode.TS;
+  if (cr0 & Cr0.MP) mode |= Mode.MP;
+  if (cr4 & Cr4.OSFXSR) mode |= Mode.OSFXSR;
+  if ((cr4 & Cr4.OSXSAVE) !== 0 && (state.u32(XCR0) & 6) === 6) mode |= Mode.AVX;
+  let tag = BigInt(mode) << 52n;
+  if (!long) {
+    const { limit, base } = state.segment(SegmentIndex.CS);
+    mode |= limits.of(limit) << Mode.limitShift;
+    const place = Number(BigInt.asUintN(32, base));
+    // Real-mode bases are a 16-bit selector times 16 and need no table; the limit goes with the base.
+    const simple = place % 16 === 0 && place < 0x100000 && (limit === 0xffffffff || limit === 0xffff);
+    const number = simple && (place !== 0 || limit === 0xffffffff) ? place / 16 : bases.of(place * 4096 + limits.of(limit));
+    tag ^= BigInt(number) << 32n;
+  }
+  state.setU32(MODE, mode);
+  state.setU64(MODE_TAG, tag);
+  const stackMask = long ? 0xffffffffffffffffn : (state.rights(SegmentIndex.SS) & Rights.DB) !== 0 ? 0xffffffffn : 0xffffn;
+  state.setU64(STACK_MASK, stackMask);
+}

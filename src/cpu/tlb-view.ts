@@ -1,0 +1,154 @@
+/**
+ * TLB views (design decision 6).
+ *
+ * A view is a read TLB, a write TLB and a jump cache for one address space seen with one privilege. The CPU
+ * state points at the current one; switching address spaces or privilege changes pointers and flushes
+ * nothing. Tables lie in the machine's memory, where generated code looks into them; what TypeScript needs to
+ * know for invalidation is here.
+ */
+import { JUMP_ENTRIES, TLB_ENTRIES, TLB_ENTRY_SIZE } from "../isa/state.js";
+
+const TLB_BYTES = TLB_ENTRIES * TLB_ENTRY_SIZE;
+const JUMP_BYTES = JUMP_ENTRIES * 16;
+export const VIEW_BYTES = TLB_BYTES * 2 + JUMP_BYTES;
+
+/** Jump-cache tag that no RIP has: bits 48-51 of a canonical address are equal. */
+const NO_RIP_HIGH = 0x00010000;
+
+/** Linear page number as one exact number. */
+export const pageNumber = (low: number, high: number): number => (high >>> 0) * 0x100000 + (low >>> 12);
+
+export class TlbView {
+  readonly read: number;
+  readonly write: number;
+  readonly jump: number;
+  /** Which address space and privilege it serves; undefined while unused. */
+  key: string | undefined;
+  pcid = 0;
+  lastUse = 0;
+  /** 2 MiB regions filled from large pages: invalidating one address must drop them all. */
+  private readonly largeRegions = new Set<number>();
+  /** Pages with code in the jump cache, and their physical addresses. */
+  readonly codePages = new Map<number, number>();
+  private readonly words: Int32Array;
+
+  constructor(memory: ArrayBuffer, at: number) {
+    this.words = new Int32Array(memory);
+    this.read = at;
+    this.write = at + TLB_BYTES;
+    this.jump = at + TLB_BYTES * 2;
+    this.flush();
+  }
+
+  /** Drops everything. */
+  flush(): void {
+    for (const table of [this.read, this.write]) {
+      for (let i = 0; i < TLB_ENTRIES; i++) this.clear(table, i);
+    }
+    this.largeRegions.clear();
+    this.flushCode();
+  }
+
+  /** Drops the jump cache and the fetch translations. */
+  flushCode(): void {
+    const first = this.jump >>> 2;
+    for (let i = first; i < first + JUMP_BYTES / 4; i += 4) {
+      this.words[i] = 0;
+      this.words[i + 1] = NO_RIP_HIGH;
+    }
+    this.codePages.clear();
+  }
+
+  /** Drops all but global translations (a write of CR3 without PCIDs). */
+  flushNonGlobal(): void {
+    for (const table of [this.read, this.write]) {
+      for (let i = 0; i < TLB_ENTRIES; i++) {
+        if (this.words[(table >>> 2) + i * 4 + 3] === 0) this.clear(table, i);
+      }
+    }
+    this.flushCode();
+  }
+
+  /** Drops what concerns one linear address. */
+  invalidate(low: number, high: number): void {
+    const page = pageNumber(low, high);
+    if (this.largeRegions.has(Math.floor(page / 512))) {
+      this.flush();
+      return;
+    }
+    const index = (low >>> 12) & (TLB_ENTRIES - 1);
+    for (const table of [this.read, this.write]) {
+      const at = (table >>> 2) + index * 4;
+      if (this.words[at] === (low & ~0xfff) && this.words[at + 1] === (high | 0)) this.clear(table, index);
+    }
+    if (this.codePages.has(page)) this.flushCode();
+  }
+
+  /** Enters a translation. `addend` is host minus linear address, modulo 2^32. */
+  fill(
+    table: "read" | "write",
+    low: number,
+    high: number,
+    addend: number,
+    global: boolean,
+    large: boolean,
+  ): void {
+    const at = ((table === "read" ? this.read : this.write) >>> 2) + ((low >>> 12) & (TLB_ENTRIES - 1)) * 4;
+    this.words[at] = low & ~0xfff;
+    this.words[at + 1] = high;
+    this.words[at + 2] = addend;
+    this.words[at + 3] = global ? 1 : 0;
+    if (large) this.largeRegions.add(Math.floor(pageNumber(low, high) / 512));
+  }
+
+  /** Removes write translations that lead to a host page (it now holds decoded code). */
+  protectHostPage(host: number): void {
+    const first = this.write >>> 2;
+    for (let i = 0; i < TLB_ENTRIES; i++) {
+      const at = first + i * 4;
+      if ((((this.words[at]! + this.words[at + 2]!) ^ host) & ~0xfff) === 0) this.clear(this.write, i);
+    }
+  }
+
+  private clear(table: number, index: number): void {
+    const at = (table >>> 2) + index * 4;
+    // A tag whose index bits are those of another slot: no address that is looked up here can match it.
+    this.words[at] = (index ^ 1) << 12;
+    this.words[at + 1] = 0;
+    this.words[at + 3] = 0;
+  }
+}
+
+/** A fixed number of views, the least recently used of which is reused for a new key. */
+export class TlbViewPool {
+  private readonly views: TlbView[] = [];
+  private readonly byKey = new Map<string, TlbView>();
+  private clock = 0;
+
+  constructor(memory: ArrayBuffer, at: number, count: number) {
+    for (let i = 0; i < count; i++) this.views.push(new TlbView(memory, at + i * VIEW_BYTES));
+  }
+
+  /** The view for `key`; a new one is empty. */
+  get(key: string, pcid: number): TlbView {
+    let view = this.byKey.get(key);
+    if (!view) {
+      view = this.views[0]!;
+      for (const other of this.views) if (other.lastUse < view.lastUse) view = other;
+      if (view.key !== undefined) {
+        this.byKey.delete(view.key);
+        view.flush();
+      }
+      view.key = key;
+      view.pcid = pcid;
+      this.byKey.set(key, view);
+    }
+    view.lastUse = ++this.clock;
+    return view;
+  }
+
+  /** All views in use. */
+  *active(): Iterable<TlbView> {
+    for (const view of this.views) if (view.key !== undefined) yield view;
+  }
+}

@@ -1,0 +1,285 @@
+/**
+ * Decoded code, kept by physical page (design decision 2 and 5).
+ *
+ * A block is a run of records that starts at one address of one page in one mode and never leaves the page;
+ * an instruction that crosses into the next page is a block of its own and is never linked to, because only
+ * the lookup checks where the second page lies. Writing over decoded bytes turns the block's first record
+ * into a `dead` one; whoever still points there looks the block up anew.
+ */
+import { DecodeResult, type Decoder } from "../../isa/decode/decoder.js";
+import { definitionOf } from "../../isa/emit.js";
+import type { Feature } from "../../isa/form.js";
+import { type CodeSize, Instruction } from "../../isa/instruction.js";
+import type { CodePages } from "../../cpu/mmu.js";
+import { codeSizeOf, limitOf, Mode } from "../../cpu/mode.js";
+import { LINKABLE, Record, RECORD_SIZE, writeOperands } from "./record.js";
+import { Handler, type ShapeTable } from "./shapes.js";
+
+/** Longest block, in instructions. */
+export const MAX_BLOCK = 64;
+
+interface Block {
+  readonly key: number;
+  /** Host address of the first record. */
+  readonly record: number;
+  /** Decoded bytes: page offsets [start, end). `end` may exceed 4096 for a crossing instruction. */
+  readonly start: number;
+  readonly end: number;
+  /** Host page of the second page of a crossing instruction. */
+  readonly secondPage: number | undefined;
+}
+
+interface CodePage {
+  readonly blocks: Map<number, Block>;
+  /** Blocks of crossing instructions that end on this page. */
+  readonly tails: Set<Block>;
+}
+
+/** Where instruction bytes come from, and the page after them for the rare crossing instruction. */
+export interface CodeSource {
+  /** Host address of the page that holds the instruction pointer. */
+  readonly hostPage: number;
+  /** Host address of the next page of linear memory; throws a page fault if there is none. */
+  nextPage(): number;
+}
+
+/** Mnemonics after which the next instruction is not reached by falling through. */
+const transfers = new Set(["jmp", "jmpf", "call", "callf", "ret", "retf", "iret", "hlt", "syscall", "sysret", "sysenter", "sysexit", "int", "int3", "int1", "into", "ud0", "ud1", "ud2", "rsm", "vmlaunch", "vmresume", "vmcall"]);
+
+const sseFeatures: ReadonlySet<Feature> = new Set<Feature>(["sse", "sse2", "sse3", "ssse3", "sse4_1", "sse4_2", "sse4a", "aes", "pclmulqdq", "sha", "gfni"]);
+/** SSE-encoded instructions that touch no SSE state and need no CR4.OSFXSR. */
+const stateless = new Set(["crc32", "popcnt", "movnti", "lfence", "sfence", "mfence", "prefetcht0", "prefetcht1", "prefetcht2", "prefetchnta", "prefetchw", "pause", "clflush", "ldmxcsr_", "maskmov_"]);
+/** x87 opcodes that CR0.TS and CR0.EM do not stop. */
+const waits = new Set(["fwait", "wait"]);
+
+export class CodeCache implements CodePages {
+  private readonly pages = new Map<number, CodePage>();
+  private readonly instruction = new Instruction();
+  private readonly view: DataView;
+  private readonly bytes: Uint8Array;
+  private readonly crossing = new Uint8Array(32);
+  private next: number;
+  /** Called when a host page gets its first block: it must leave the write TLBs. */
+  onProtect: (host: number) => void = () => {};
+  /** Called after everything was dropped. */
+  onFlush: () => void = () => {};
+  /** Statistics. */
+  decoded = 0;
+  flushes = 0;
+
+  /** @param arena where records are kept: address and size in the memory */
+  constructor(
+    memory: ArrayBuffer,
+    private readonly decoder: Decoder,
+    private readonly shapes: ShapeTable,
+    private readonly arena: { readonly at: number; readonly size: number },
+  ) {
+    this.view = new DataView(memory);
+    this.bytes = new Uint8Array(memory);
+    this.next = arena.at + RECORD_SIZE * 4;
+  }
+
+  has(hostPage: number): boolean {
+    return this.pages.has(hostPage);
+  }
+
+  overlaps(host: number, length: number): boolean {
+    const page = this.pages.get(host >>> 12);
+    if (!page) return false;
+    const from = host & 0xfff;
+    for (const block of page.blocks.values()) if (from < block.end && from + length > block.start) return true;
+    for (const block of page.tails) if (from < block.end - 4096) return true;
+    return false;
+  }
+
+  written(host: number, length: number): void {
+    const page = this.pages.get(host >>> 12);
+    if (!page) return;
+    const from = host & 0xfff;
+    for (const block of page.blocks.values()) {
+      if (from < block.end && from + length > block.start) this.kill(page, block);
+    }
+    for (const block of page.tails) {
+      if (from >= block.end - 4096) continue;
+      const home = [...this.pages.values()].find((p) => p.blocks.get(block.key) === block);
+      if (home) this.kill(home, block);
+      page.tails.delete(block);
+    }
+    if (page.blocks.size === 0 && page.tails.size === 0) this.pages.delete(host >>> 12);
+  }
+
+  private kill(page: CodePage, block: Block): void {
+    this.view.setUint16(block.record + Record.handler, Handler.dead, true);
+    this.view.setUint16(block.record + Record.left, 0, true);
+    page.blocks.delete(block.key);
+  }
+
+  /** Drops everything. */
+  flush(): void {
+    this.pages.clear();
+    this.next = this.arena.at + RECORD_SIZE * 4;
+    this.flushes++;
+    this.onFlush();
+  }
+
+  /** First record of the block at page offset `offset`, decoded if need be. */
+  find(source: CodeSource, offset: number, mode: number, rip: number): number {
+    const hostPage = source.hostPage >>> 12;
+    const key = mode * 4096 + offset;
+    const known = this.pages.get(hostPage)?.blocks.get(key);
+    if (known && (known.secondPage === undefined || known.secondPage === source.nextPage() >>> 12)) return known.record;
+    if (this.next + (MAX_BLOCK + 1) * RECORD_SIZE > this.arena.at + this.arena.size) this.flush();
+    const record = this.next;
+    const built = this.build(source, offset, mode, rip, MAX_BLOCK, record);
+    this.next = built.next;
+    const block: Block = {
+      key,
+      record,
+      start: offset,
+      end: built.end,
+      secondPage: built.crosses ? source.nextPage() >>> 12 : undefined,
+    };
+    this.page(hostPage).blocks.set(key, block);
+    if (block.secondPage !== undefined) this.page(block.secondPage).tails.add(block);
+    return record;
+  }
+
+  /** Decodes a single instruction into the scratch records, for stepping. */
+  single(source: CodeSource, offset: number, mode: number, rip: number): number {
+    this.build(source, offset, mode, rip, 1, this.arena.at);
+    return this.arena.at;
+  }
+
+  /** Whether the block at `record` (its first) crosses a page: then it cannot be linked. */
+  crosses(record: number): boolean {
+    return this.view.getUint16(record + Record.next, true) > 4096;
+  }
+
+  private page(hostPage: number): CodePage {
+    let page = this.pages.get(hostPage);
+    if (!page) {
+      page = { blocks: new Map(), tails: new Set() };
+      this.pages.set(hostPage, page);
+      this.onProtect(hostPage * 4096);
+    }
+    return page;
+  }
+
+  private build(
+    source: CodeSource,
+    start: number,
+    mode: number,
+    rip: number,
+    most: number,
+    at: number,
+  ): { next: number; end: number; crosses: boolean } {
+    const { view, instruction } = this;
+    const codeSize = codeSizeOf(mode);
+    const limit = limitOf(mode);
+    let offset = start;
+    let record = at;
+    let crosses = false;
+    let count = 0;
+    for (; count < most; count++) {
+      const length = this.decodeAt(source, offset, codeSize, count === 0);
+      if (length === 0) break;
+      const next = offset + instruction.length;
+      let handler = this.outcome === DecodeResult.Ok ? this.handlerFor(mode, codeSize) : this.outcome === DecodeResult.TooLong ? Handler.tooLong : Handler.invalid;
+      if (codeSize !== 64 && rip + (next - start) - 1 > limit) handler = Handler.tooLong; // beyond the limit: #GP(0)
+      view.setUint16(record + Record.handler, handler, true);
+      view.setUint16(record + Record.start, offset, true);
+      view.setUint16(record + Record.next, next, true);
+      if (this.outcome === DecodeResult.Ok) {
+        writeOperands(view, record, instruction, codeSize === 64);
+        this.markLinkable(record, next, codeSize, limit - (rip - start));
+      }
+      record += RECORD_SIZE;
+      offset = next;
+      this.decoded++;
+      if (next > 4096) {
+        crosses = true;
+        count++;
+        break;
+      }
+      if (handler < Handler.first || this.endsBlock()) {
+        count++;
+        break;
+      }
+      if (next === 4096) {
+        count++;
+        break;
+      }
+    }
+    for (let i = 0; i < count; i++) view.setUint16(at + i * RECORD_SIZE + Record.left, count - i, true);
+    view.setUint16(record + Record.handler, Handler.end, true);
+    view.setUint16(record + Record.start, offset, true);
+    view.setUint16(record + Record.next, offset, true);
+    view.setUint16(record + Record.left, 0, true);
+    return { next: record + RECORD_SIZE, end: offset, crosses };
+  }
+
+  private outcome: DecodeResult = DecodeResult.Ok;
+
+  /** Decodes at a page offset. Returns 0 when the instruction needs the next page and may not have it (`first` is false). */
+  private decodeAt(source: CodeSource, offset: number, codeSize: CodeSize, first: boolean): number {
+    const { instruction, decoder } = this;
+    const end = source.hostPage + 4096;
+    this.outcome = decoder.decode(this.bytes, source.hostPage + offset, end, codeSize, instruction);
+    if (this.outcome !== DecodeResult.NeedMore) {
+      if (this.outcome !== DecodeResult.Ok) instruction.length = 1;
+      return instruction.length;
+    }
+    if (!first) return 0;
+    const here = 4096 - offset;
+    this.crossing.set(this.bytes.subarray(source.hostPage + offset, end));
+    const other = source.nextPage();
+    this.crossing.set(this.bytes.subarray(other, other + 32 - here), here);
+    this.outcome = decoder.decode(this.crossing, 0, 16, codeSize, instruction);
+    if (this.outcome === DecodeResult.NeedMore) this.outcome = DecodeResult.TooLong;
+    if (this.outcome !== DecodeResult.Ok) instruction.length = 1;
+    return instruction.length;
+  }
+
+  private handlerFor(mode: number, codeSize: CodeSize): number {
+    const { form, operands } = this.instruction;
+    if (form.protectedModeOnly && (mode & Mode.protected) === 0) return Handler.invalid;
+    const unavailable = this.unavailable(mode, form.mnemonic, form.feature, form.vex, operands);
+    return unavailable || this.shapes.handlerOf(this.instruction, codeSize);
+  }
+
+  /** #UD or #NM because of CR0.EM, CR0.TS, CR4.OSFXSR, CR4.OSXSAVE or XCR0 (SDM vol. 3, 2.5, 13.1; vol. 2, tables of exceptions). */
+  private unavailable(mode: number, mnemonic: string, feature: Feature, vex: boolean, operands: readonly { kind: string }[]): number {
+    if (waits.has(mnemonic)) return (mode & (Mode.MP | Mode.TS)) === (Mode.MP | Mode.TS) ? Handler.notAvailable : 0;
+    if (feature === "x87") return mode & (Mode.EM | Mode.TS) ? Handler.notAvailable : 0;
+    if (vex) {
+      if (!operands.some((o) => o.kind === "xmm" || o.kind === "ymm") && !mnemonic.startsWith("vzero") && !mnemonic.endsWith("mxcsr")) return 0;
+      if ((mode & Mode.AVX) === 0) return Handler.invalid;
+      return mode & Mode.TS ? Handler.notAvailable : 0;
+    }
+    if (feature === "mmx" || feature === "fxsr" || operands.some((o) => o.kind === "mm")) {
+      if (mode & Mode.EM && feature !== "fxsr") return Handler.invalid;
+      return mode & (Mode.TS | (feature === "fxsr" ? Mode.EM : 0)) ? Handler.notAvailable : 0;
+    }
+    if (sseFeatures.has(feature) && !stateless.has(mnemonic)) {
+      if (mode & Mode.EM || (mode & Mode.OSFXSR) === 0) return Handler.invalid;
+      return mode & Mode.TS ? Handler.notAvailable : 0;
+    }
+    return 0;
+  }
+
+  private endsBlock(): boolean {
+    const { mnemonic } = this.instruction.form;
+    return transfers.has(mnemonic) || definitionOf(mnemonic)?.endsBlock === true;
+  }
+
+  /** @param last highest page offset that the code segment's limit allows */
+  private markLinkable(record: number, next: number, codeSize: CodeSize, last: number): void {
+    const { operands, operandSize } = this.instruction;
+    if (operands[0]?.kind !== "rel") return;
+    const target = next + this.view.getInt32(record + Record.displacement, true);
+    const inPage = target >= 0 && target < 4096 && next <= 4096 && (codeSize === 64 || target <= last);
+    const cut = operandSize === 16 && codeSize !== 16;
+    this.view.setUint8(record + Record.link, inPage && !cut ? LINKABLE : 0);
+    this.view.setInt32(record + Record.immediate, 0, true);
+  }
+}

@@ -1,0 +1,284 @@
+/**
+ * Tier 0: the interpreter as an engine. It owns the generated module and the decoded code, runs the CPU for
+ * a number of instructions, and takes every path on which generated code leaves.
+ */
+import type { EngineCpu } from "../engine.js";
+import { Fault } from "../../cpu/fault.js";
+import { limitOf } from "../../cpu/mode.js";
+import { Decoder } from "../../isa/decode/decoder.js";
+import { Vector } from "../../isa/emit.js";
+import type { Feature } from "../../isa/form.js";
+import { allHelpers } from "../../isa/helper.js";
+import {
+  ATTENTION,
+  BUDGET,
+  IP_DELTA,
+  JUMP_CACHE,
+  JUMP_ENTRIES,
+  LEFT,
+  MODE,
+  MODE_TAG,
+  NEXT_RIP,
+  PENDING,
+  PENDING_ADDRESS,
+  PENDING_ERROR,
+  Pending,
+  RIP,
+  SEGMENT_BASE,
+} from "../../isa/state.js";
+import { NOT_RAM } from "../../memory/physical.js";
+import { CodeCache } from "./code-cache.js";
+import { RunExit } from "./module.js";
+import { Record } from "./record.js";
+import { Access } from "./runtime.js";
+import { Handler } from "./shapes.js";
+import type { Tier0 } from "./tier0.js";
+
+/** A helper as the processor supplies it: bound to one CPU. */
+export type HelperFunction = (record: number, ...args: (number | bigint)[]) => number | bigint | void;
+
+export interface InterpreterOptions {
+  readonly memory: WebAssembly.Memory;
+  readonly cpu: EngineCpu;
+  readonly features: ReadonlySet<Feature> | "all";
+  readonly tier0: Tier0;
+  /** Room for decoded records in the memory. */
+  readonly arena: { readonly at: number; readonly size: number };
+  readonly helpers: ReadonlyMap<string, HelperFunction>;
+}
+
+export class Interpreter {
+  readonly code: CodeCache;
+  private readonly cpu: EngineCpu;
+  private readonly view: DataView;
+  private readonly base: number;
+  private readonly runModule: (cpu: number, record: number) => number;
+
+  constructor(options: InterpreterOptions) {
+    const { memory, cpu, tier0, helpers } = options;
+    this.cpu = cpu;
+    this.base = cpu.state.base;
+    this.view = new DataView(memory.buffer);
+    this.code = new CodeCache(memory.buffer, new Decoder(options.features), tier0.shapes, options.arena);
+    this.code.onProtect = (host) => cpu.mmu.protectHostPage(host);
+    this.code.onFlush = () => cpu.mmu.flushCode();
+    const table = new WebAssembly.Table({ element: "anyfunc", initial: tier0.shapes.count });
+    const instance = new WebAssembly.Instance(tier0.module, {
+      env: { memory, table },
+      engine: {
+        resolve: (_cpu: number, record: number, low: number, high: number, access: number) =>
+          this.resolve(record, low, high, access),
+        commit: () => cpu.mmu.commit(),
+        segmentSlow: (_cpu: number, offset: number, segment: number, access: number) =>
+          this.checkSegment(offset, segment, access),
+        lookup: () => this.lookup(),
+        link: (_cpu: number, record: number) => this.link(record),
+        revive: (_cpu: number, record: number) => this.revive(record),
+      },
+      helper: this.bindHelpers(helpers),
+    });
+    this.runModule = instance.exports.run as (cpu: number, record: number) => number;
+  }
+
+  /** Wraps every declared helper so that a thrown {@link Fault} becomes the pending exception. */
+  private bindHelpers(helpers: ReadonlyMap<string, HelperFunction>): WebAssembly.ModuleImports {
+    const bound: WebAssembly.ModuleImports = {};
+    for (const { name, pure, result } of allHelpers()) {
+      const implementation = helpers.get(name);
+      if (!implementation) throw new Error(`helper ${name} has no implementation`);
+      const onFault = result === "i32" ? RunExit.fault : result === "i64" ? 0n : undefined;
+      bound[name] = pure
+        ? (_cpu: number, record: number, ...args: (number | bigint)[]) => implementation(record, ...args)
+        : (_cpu: number, record: number, ...args: (number | bigint)[]) => {
+            try {
+              return implementation(record, ...args);
+            } catch (thrown) {
+              this.setPending(thrown);
+              return onFault;
+            }
+          };
+    }
+    return bound;
+  }
+
+  private setPending(thrown: unknown): void {
+    if (!(thrown instanceof Fault)) throw thrown;
+    const { view, base } = this;
+    view.setInt32(base + PENDING, thrown.vector, true);
+    view.setInt32(base + PENDING_ERROR, thrown.error, true);
+    view.setBigUint64(base + PENDING_ADDRESS, BigInt.asUintN(64, thrown.address), true);
+  }
+
+  /**
+   * Runs until the budget in the state is used up, the CPU wants attention, or an instruction leaves.
+   * Exceptions are delivered on the way.
+   */
+  run(): void {
+    const { view, base, cpu } = this;
+    while (view.getInt32(base + BUDGET, true) > 0) {
+      if (cpu.stepping) this.step();
+      else {
+        const exit = this.runModule(base, 0);
+        view.setInt32(base + LEFT, 0, true);
+        if (exit === RunExit.budget) {
+          if (view.getInt32(base + BUDGET, true) <= 0) return;
+          // Less left than the next block needs: the last instructions run one by one.
+          if (view.getInt32(base + ATTENTION, true) === 0) this.step();
+        } else if (exit === RunExit.fault) this.takePending();
+      }
+      if (view.getInt32(base + ATTENTION, true) !== 0) return;
+    }
+  }
+
+  /** Runs exactly one instruction (or delivers the exception that it raises). Devices may be touched. */
+  step(): void {
+    const { view, base, cpu } = this;
+    const budget = view.getInt32(base + BUDGET, true);
+    cpu.shortenSlice(budget - 1);
+    view.setInt32(base + BUDGET, 1, true);
+    cpu.mmu.alone = true;
+    let exit: number = RunExit.fault;
+    try {
+      const record = this.prepare((source, offset, mode, rip) => this.code.single(source, offset, mode, rip));
+      if (record !== 0) exit = this.runModule(base, record);
+    } finally {
+      cpu.mmu.alone = false;
+      view.setInt32(base + LEFT, 0, true);
+    }
+    const retired = 1 - view.getInt32(base + BUDGET, true);
+    cpu.shortenSlice(1 - budget);
+    view.setInt32(base + BUDGET, budget - retired, true);
+    cpu.trimBudget();
+    if (exit === RunExit.fault) this.takePending();
+    else cpu.afterStep();
+  }
+
+  /** Deals with whatever stopped an instruction. */
+  private takePending(): void {
+    const { view, base, cpu } = this;
+    const vector = view.getInt32(base + PENDING, true);
+    view.setInt32(base + PENDING, Pending.none, true);
+    if (vector === Pending.alone) this.step();
+    else if (vector >= 0) {
+      cpu.exception(
+        vector,
+        view.getInt32(base + PENDING_ERROR, true),
+        view.getBigUint64(base + PENDING_ADDRESS, true),
+      );
+    }
+  }
+
+  // --- imports of the generated module ---
+
+  private resolve(record: number, low: number, high: number, access: number): number {
+    const { mmu } = this.cpu;
+    if (mmu.alone) this.sync(record);
+    const stack = (access & Access.stack) !== 0 || (this.view.getUint8(record + Record.segment) & 7) === 2;
+    try {
+      const host = mmu.resolve(low, high, access & Access.bytes, (access & Access.write) !== 0, (access & Access.update) !== 0, stack);
+      if (host === 0) this.view.setInt32(this.base + PENDING, Pending.alone, true);
+      return host;
+    } catch (thrown) {
+      this.setPending(thrown);
+      return 0;
+    }
+  }
+
+  /** Makes RIP and LEFT exact, as the generated `sync` does. */
+  private sync(record: number): void {
+    const { view, base } = this;
+    const delta = view.getBigUint64(base + IP_DELTA, true);
+    const at = (offset: number) => {
+      const rip = delta + BigInt(view.getUint16(record + offset, true));
+      return this.cpu.state.long ? BigInt.asUintN(64, rip) : BigInt.asUintN(32, rip);
+    };
+    view.setBigUint64(base + RIP, at(Record.start), true);
+    view.setBigUint64(base + NEXT_RIP, at(Record.next), true);
+    view.setInt32(base + LEFT, view.getUint16(record + Record.left, true), true);
+  }
+
+  private checkSegment(offset: number, segment: number, access: number): number {
+    try {
+      this.cpu.checkSegment(segment, offset >>> 0, access & Access.bytes, (access & Access.write) !== 0);
+      return 1;
+    } catch (thrown) {
+      this.setPending(thrown);
+      return 0;
+    }
+  }
+
+  /** Finds code at the state's RIP; returns 0 with an exception pending when it cannot be fetched. */
+  private prepare(
+    find: (source: { hostPage: number; nextPage(): number }, offset: number, mode: number, rip: number) => number,
+  ): number {
+    const { view, base, cpu } = this;
+    try {
+      const ripLow = view.getInt32(base + RIP, true);
+      let low = ripLow;
+      let high = view.getInt32(base + RIP + 4, true);
+      const mode = view.getInt32(base + MODE, true);
+      if ((mode & 3) !== 2) {
+        if (high !== 0 || ripLow >>> 0 > limitOf(mode)) throw new Fault(Vector.GP, 0);
+        low = (low + view.getInt32(base + SEGMENT_BASE + 8, true)) | 0;
+        high = 0;
+      }
+      const page = this.codePage(low, high);
+      const nextLow = ((low & ~0xfff) + 4096) | 0;
+      const nextHigh = nextLow === 0 && (mode & 3) === 2 ? (high + 1) | 0 : high;
+      const source = { hostPage: page, nextPage: () => this.codePage(nextLow, nextHigh) };
+      cpu.beforeFetch?.(low, high);
+      return find(source, low & 0xfff, mode, ripLow >>> 0);
+    } catch (thrown) {
+      this.setPending(thrown);
+      return 0;
+    }
+  }
+
+  /** Host address of the page of code at a linear address. */
+  private codePage(low: number, high: number): number {
+    const physical = this.cpu.mmu.translateFetch(low, high);
+    const host = this.cpu.physical.hostAddress(physical, false);
+    return host === NOT_RAM ? this.cpu.emptyPage : host - (host & 0xfff);
+  }
+
+  private lookup(): number {
+    const record = this.prepare((source, offset, mode, rip) => this.code.find(source, offset, mode, rip));
+    if (record === 0) return 0;
+    const { view, base } = this;
+    const low = view.getInt32(base + RIP, true);
+    const entry = view.getInt32(base + JUMP_CACHE, true) + ((low ^ (low >>> 10)) & (JUMP_ENTRIES - 1)) * 16;
+    view.setInt32(entry, low ^ view.getInt32(base + MODE_TAG, true), true);
+    view.setInt32(entry + 4, view.getInt32(base + RIP + 4, true) ^ view.getInt32(base + MODE_TAG + 4, true), true);
+    view.setInt32(entry + 8, record, true);
+    return record;
+  }
+
+  /** Finds the target of a branch that stays in its page, and remembers it in the branch's record. */
+  private link(record: number): number {
+    const { view } = this;
+    this.sync(record);
+    const delta = view.getBigInt64(this.base + IP_DELTA, true);
+    const offset = view.getUint16(record + Record.next, true) + view.getInt32(record + Record.displacement, true);
+    const target = delta + BigInt(offset);
+    view.setBigUint64(this.base + RIP, this.cpu.state.long ? BigInt.asUintN(64, target) : BigInt.asUintN(32, target), true);
+    const found = this.prepare((source, at, mode, low) => this.code.find(source, at, mode, low));
+    if (found === 0) {
+      view.setInt32(this.base + PENDING, Pending.none, true);
+      return 0;
+    }
+    if (!this.code.crosses(found)) view.setInt32(record + Record.immediate, found, true);
+    return found;
+  }
+
+  /** A dead block was entered: finds what lies at its address now. */
+  private revive(record: number): number {
+    const { view } = this;
+    this.sync(record);
+    const found = this.prepare((source, at, mode, low) => this.code.find(source, at, mode, low));
+    if (found !== 0 && !this.code.crosses(found)) {
+      view.setUint16(record + Record.handler, Handler.forward, true);
+      view.setInt32(record + Record.immediate, found, true);
+    }
+    return found;
+  }
+}

@@ -1,0 +1,302 @@
+/**
+ * Generates tier 0: one WebAssembly module with the interpreter's loop and a handler for every shape.
+ *
+ * The hot handlers lie inside the loop, behind a binary tree of `if`s (an indirect jump mispredicts on code
+ * with a large footprint; measured, design decision 2). The others are functions in a table.
+ */
+import { definitionOf } from "../../isa/emit.js";
+import { emitFlagFunction } from "../../isa/flag-emit.js";
+import { allHelpers, Control, type Helper } from "../../isa/helper.js";
+import {
+  ATTENTION,
+  BOUNCE,
+  BUDGET,
+  EFER,
+  IP_DELTA,
+  JUMP_CACHE,
+  JUMP_ENTRIES,
+  LEFT,
+  MODE_TAG,
+  NEXT_RIP,
+  PENDING,
+  PENDING_ERROR,
+  RIP,
+  SEGMENT_BASE,
+  SEGMENT_LIMIT,
+  SEGMENT_RIGHTS,
+} from "../../isa/state.js";
+import { type Callee, type FunctionBuilder, type Label, load } from "../../wasm/function.js";
+import { ModuleBuilder } from "../../wasm/module.js";
+import { I32, I64, type ValueType } from "../../wasm/value.js";
+import { type Exits, InterpreterEmit } from "./emit.js";
+import { Record, RECORD_SIZE } from "./record.js";
+import { Access, type Runtime } from "./runtime.js";
+import { Handler, type ShapeTable } from "./shapes.js";
+
+/** What `run` returns. */
+export const RunExit = {
+  /** The budget does not cover the next block. */
+  budget: 4,
+  /** A lookup failed: an exception is pending. */
+  fault: Control.fault,
+  /** An instruction asked to leave. */
+  leave: Control.leave,
+} as const;
+
+const I32x2: readonly ValueType[] = ["i32", "i32"];
+
+export function buildInterpreter(shapes: ShapeTable): Uint8Array<ArrayBuffer> {
+  const m = new ModuleBuilder();
+  m.importTable(shapes.count);
+  const imports = {
+    resolve: m.import("engine", "resolve", ["i32", "i32", "i32", "i32", "i32"], ["i32"]),
+    commit: m.import("engine", "commit", ["i32"], []),
+    segmentSlow: m.import("engine", "segmentSlow", ["i32", "i32", "i32", "i32"], ["i32"]),
+    lookup: m.import("engine", "lookup", ["i32"], ["i32"]),
+    link: m.import("engine", "link", I32x2, ["i32"]),
+    revive: m.import("engine", "revive", I32x2, ["i32"]),
+  };
+  const helpers = new Map<Helper, Callee>();
+  for (const helper of allHelpers()) {
+    const results = helper.result ? [helper.result] : [];
+    helpers.set(helper, m.import("helper", helper.name, ["i32", "i32", ...helper.params], results));
+  }
+
+  const flagFunction = (which: "carry" | "overflow" | "all") =>
+    m.function(["i32"], ["i32"], (f) => emitFlagFunction(f, which));
+  const checkSegment = m.function(["i32", "i64", "i32", "i32"], ["i64"], (f) => emitCheckSegment(f, imports.segmentSlow));
+  const runtime: Runtime = {
+    flags: { carry: flagFunction("carry"), overflow: flagFunction("overflow"), all: flagFunction("all") },
+    resolve: imports.resolve,
+    commit: imports.commit,
+    checkSegment,
+    operandAddress: m.function(["i32", "i32", "i64", "i32"], ["i64"], (f) => emitOperandAddress(f, checkSegment)),
+    sync: m.function(I32x2, [], emitSync),
+    helper: (helper) => helpers.get(helper)!,
+    bounce: BOUNCE,
+  };
+
+  const handlerType = m.type(I32x2, ["i32"]);
+  const cold: Callee[] = [];
+  for (const shape of shapes.shapes) {
+    const definition = definitionOf(shape.mnemonic)!;
+    cold.push(
+      m.function(I32x2, ["i32"], (f) => {
+        const status = (value: number) => () => f.return(I32.const(value));
+        const exits: Exits = {
+          next: status(Control.next),
+          jump: status(Control.jump),
+          leave: status(Control.leave),
+          fault: status(Control.fault),
+          control: (value) => f.return(value),
+        };
+        definition.emit(new InterpreterEmit(shape, f, f.param("i32", 0), f.param("i32", 1), runtime, exits));
+        f.return(I32.const(Control.next));
+      }),
+    );
+  }
+  const special = (fault: number, error?: number) =>
+    m.function(I32x2, ["i32"], (f) => {
+      f.store(f.param("i32", 0), I32.const(fault), PENDING);
+      if (error !== undefined) f.store(f.param("i32", 0), I32.const(error), PENDING_ERROR);
+      f.return(I32.const(Control.fault));
+    });
+  const invalid = special(6);
+  const tooLong = special(13, 0);
+  const notAvailable = special(7);
+  m.elementsAt(0, [invalid, invalid, invalid, invalid, tooLong, notAvailable, ...cold]);
+
+  const run = m.function(I32x2, ["i32"], (f) => emitRun(f, shapes, runtime, imports, handlerType));
+  m.export("run", run);
+  return m.build();
+}
+
+/** (cpu, record): RIP, NEXT_RIP and LEFT from the record. RIP is kept to 32 bits outside 64-bit mode by IP_DELTA's own width. */
+function emitSync(f: FunctionBuilder): void {
+  const cpu = f.param("i32", 0);
+  const record = f.param("i32", 1);
+  const delta = f.let(load.i64(cpu, IP_DELTA));
+  const mask = f.let(ripMask(f, cpu));
+  f.store(cpu, delta.add(load.i64_16u(record, Record.start)).and(mask), RIP);
+  f.store(cpu, delta.add(load.i64_16u(record, Record.next)).and(mask), NEXT_RIP);
+  f.store(cpu, load.i32_16u(record, Record.left), LEFT);
+}
+
+/** All ones in 64-bit mode, else 32 ones: bit 13 (L) of the code segment's rights with EFER.LMA. */
+function ripMask(f: FunctionBuilder, cpu: I32): I64 {
+  const long = load.i32(cpu, SEGMENT_RIGHTS + 4).shrU(13).and(load.i32(cpu, EFER).shrU(10)).and(1);
+  return f.choose(
+    "i64",
+    long,
+    () => I64.const(-1n),
+    () => I64.const(0xffffffffn),
+  );
+}
+
+/** (cpu, record, raw, access): linear address of a memory operand with the slow-address bit. */
+function emitOperandAddress(f: FunctionBuilder, checkSegment: Callee): void {
+  const [cpu, record, raw, access] = [f.param("i32", 0), f.param("i32", 1), f.param("i64", 2), f.param("i32", 3)];
+  const size = f.let(load.i32_8u(record, Record.addressSize));
+  const offset = f.local("i64");
+  f.set(offset, raw.and(0xffffffffn));
+  f.if(size.eq(16), () => f.set(offset, raw.and(0xffffn)));
+  f.if(size.eq(64), () => {
+    // A moffs whose 64-bit address fills displacement and immediate.
+    f.set(offset, load.i64(record, Record.displacement));
+  });
+  const segment = load.i32_8u(record, Record.segment).and(7);
+  f.return(f.call("i64", checkSegment, cpu, offset.value, segment, access));
+}
+
+/** (cpu, offset, segment, access): linear address; the common cases here, faults and rare segments in TypeScript. */
+function emitCheckSegment(f: FunctionBuilder, slow: Callee): void {
+  const [cpu, offset, segment, access] = [f.param("i32", 0), f.param("i64", 1), f.param("i32", 2), f.param("i32", 3)];
+  const rights = f.let(load.i32(cpu.add(segment.shl(2)), SEGMENT_RIGHTS));
+  const base = f.let(load.i64(cpu.add(segment.shl(3)), SEGMENT_BASE));
+  const long = load.i32(cpu, SEGMENT_RIGHTS + 4).shrU(13).and(load.i32(cpu, EFER).shrU(10)).and(1);
+  f.if(long, () => {
+    f.if(segment.ltU(4), () => f.return(offset));
+    f.return(offset.add(base));
+  });
+  const limit = load.i64_32u(cpu.add(segment.shl(2)), SEGMENT_LIMIT);
+  const last = offset.add(access.and(Access.bytes).toI64U()).sub(1);
+  // Present, usable, data, expand-up; writable, or readable.
+  const isData = rights.and(0x1009c).eq(0x90);
+  const allowed = access.and(Access.write).eqz().or(rights.and(2));
+  f.if(isData.and(allowed).and(last.leU(limit)), () => f.return(offset.add(base).and(0xffffffffn)));
+  f.if(f.call("i32", slow, cpu, offset.toI32(), segment, access).eqz(), () => f.return(I64.const(0)));
+  f.return(offset.add(base).and(0xffffffffn));
+}
+
+/** (cpu, record) -> RunExit. With record 0 it starts at the state's RIP. */
+function emitRun(
+  f: FunctionBuilder,
+  shapes: ShapeTable,
+  runtime: Runtime,
+  imports: { lookup: Callee; link: Callee; revive: Callee },
+  handlerType: number,
+): void {
+  const cpu = f.param("i32", 0);
+  const record = f.local("i32");
+  const handler = f.local("i32");
+  f.set(record, f.param("i32", 1));
+  const addBudget = (amount: I32) => f.store(cpu, load.i32(cpu, BUDGET).add(amount), BUDGET);
+  const left = () => load.i32_16u(record.value, Record.left);
+
+  f.loop((lookup) => {
+    f.if(record.value.eqz(), () => {
+      f.if(load.i32(cpu, BUDGET).leS(0).or(load.i32(cpu, ATTENTION)), () => f.return(I32.const(RunExit.budget)));
+      const rip = f.let(load.i64(cpu, RIP));
+      const index = rip.xor(rip.shrU(10)).toI32().and(JUMP_ENTRIES - 1).shl(4);
+      const entry = f.let(load.i32(cpu, JUMP_CACHE).add(index));
+      f.if(
+        load.i64(entry).eq(rip.xor(load.i64(cpu, MODE_TAG))),
+        () => f.set(record, load.i32(entry, 8)),
+        () => {
+          f.set(record, f.call("i32", imports.lookup, cpu));
+          f.if(record.value.eqz(), () => f.return(I32.const(RunExit.fault)));
+        },
+      );
+    });
+    f.store(cpu, load.i64(cpu, RIP).sub(load.i64_16u(record.value, Record.start)), IP_DELTA);
+    f.loop((enter) => {
+      const after = f.let(load.i32(cpu, BUDGET).sub(left()));
+      f.if(after.ltS(0), () => {
+        f.run(runtime.sync, cpu, record.value);
+        f.return(I32.const(RunExit.budget));
+      });
+      f.store(cpu, after, BUDGET);
+      f.loop((dispatch) => {
+        f.set(handler, load.i32_16u(record.value, Record.handler));
+        const next = () => {
+          f.set(record, record.value.add(RECORD_SIZE));
+          f.br(dispatch);
+        };
+        const jump = () => {
+          addBudget(left().sub(1));
+          f.set(record, I32.const(0));
+          f.br(lookup);
+        };
+        const leave = () => {
+          addBudget(left().sub(1));
+          f.return(I32.const(RunExit.leave));
+        };
+        const fault = () => {
+          f.run(runtime.sync, cpu, record.value);
+          addBudget(left());
+          f.return(I32.const(RunExit.fault));
+        };
+        const control = (status: I32) => {
+          f.if(status.eqz(), next);
+          f.if(status.eq(Control.jump), jump);
+          f.if(status.eq(Control.leave), leave);
+          fault();
+        };
+        const enterLinked = (target: I32) => {
+          addBudget(left().sub(1));
+          f.set(record, target);
+          f.br(enter);
+        };
+        const linked = () => {
+          const target = f.local("i32");
+          f.set(target, load.i32(record.value, Record.immediate));
+          f.if(target.value.eqz(), () => {
+            f.set(target, f.call("i32", imports.link, cpu, record.value));
+            // Not found: RIP is at the target now, and the lookup there raises the fault.
+            f.if(target.value.eqz(), jump);
+          });
+          enterLinked(target.value);
+        };
+        const exits: Exits = { next, jump, leave, fault, control, linked };
+        const leaf = (number: number) => {
+          const shape = shapes.shapes[number - Handler.first];
+          if (!shape) return emitSpecial(number);
+          f.scope(() => {
+            const emit = new InterpreterEmit(shape, f, cpu, record.value, runtime, exits);
+            definitionOf(shape.mnemonic)!.emit(emit);
+            next();
+          });
+        };
+        const emitSpecial = (number: number) => {
+          if (number === Handler.end) {
+            f.run(runtime.sync, cpu, record.value);
+            f.store(cpu, I32.const(0), LEFT);
+            f.set(record, I32.const(0));
+            f.br(lookup);
+          } else if (number === Handler.forward) {
+            f.set(record, load.i32(record.value, Record.immediate));
+            f.br(enter);
+          } else if (number === Handler.dead) {
+            const target = f.let(f.call("i32", imports.revive, cpu, record.value));
+            f.if(target.eqz(), fault);
+            f.set(record, target);
+            f.br(enter);
+          } else callCold();
+        };
+        const callCold = () => {
+          const status = f.callIndirect("i32", handlerType, handler.value, cpu, record.value);
+          control(status);
+        };
+        const tree = (low: number, high: number, label: Label) => {
+          if (low === high) {
+            leaf(low);
+            return;
+          }
+          const middle = (low + high) >> 1;
+          f.if(
+            handler.value.leU(middle),
+            () => tree(low, middle, label),
+            () => tree(middle + 1, high, label),
+          );
+        };
+        const lastHot = Handler.first + shapes.hotCount - 1;
+        f.if(
+          handler.value.gtU(lastHot),
+          () => callCold(),
+          () => tree(0, lastHot, dispatch),
+        );
+      });
+    });
+  });
+  f.unreachable();
+}

@@ -1,0 +1,1 @@
+import "../silicon/silicon-main.js";

@@ -1,0 +1,109 @@
+/**
+ * Near branches: Jcc, JMP, CALL, RET, LOOP LOOPE LOOPNE, JCXZ JECXZ JRCXZ (SDM vol. 2). Far ones through memory
+ * or with the pointer in the instruction are handed to the processor.
+ */
+import type { I32, I64 } from "../../wasm/value.js";
+import { define, type Emit, Register } from "../emit.js";
+import { conditions } from "../flag-emit.js";
+import { helper } from "../helper.js";
+
+const { RCX } = Register;
+
+/** JMP and CALL far. (selector, offset) */
+const farJump = helper("farJump", ["i32", "i64"], "i32");
+const farCall = helper("farCall", ["i32", "i64"], "i32");
+
+const options = { long: true, operandSize: true } as const;
+const always = { ...options, endsBlock: true } as const;
+
+for (const condition of conditions) {
+  define(`j${condition}`, (x) => x.jumpRelative(x.flags.condition(condition)), options);
+}
+
+define(
+  "jmp",
+  (x) => {
+    if (x.operands[0]!.kind === "rel") x.jumpRelative();
+    else x.jump(x.read(0));
+  },
+  always,
+);
+
+/** Where the relative operand leads; faults if there can be no code. */
+const relativeTarget = (x: Emit): I64 => x.branchTarget(x.nextRip().add(x.readSigned(0)));
+
+define(
+  "call",
+  (x) => {
+    // The target is checked before the return address is pushed: a fault leaves the stack as it was.
+    if (x.operands[0]!.kind === "rel") {
+      relativeTarget(x);
+      x.push(x.nextRip());
+      x.jumpRelative();
+    } else {
+      const target = x.branchTarget(x.read(0));
+      x.push(x.nextRip());
+      x.jump(target);
+    }
+  },
+  always,
+);
+
+define(
+  "ret",
+  (x) => {
+    const target = x.branchTarget(x.peek());
+    const bytes = x.operandSize / 8;
+    x.dropStack(x.operands.length > 0 ? x.read(0).add(bytes) : bytes);
+    x.jump(target);
+  },
+  always,
+);
+
+/** The counter is CX, ECX or RCX by the address size. */
+function loop(mnemonic: string, condition?: (x: Emit) => I32): void {
+  define(
+    mnemonic,
+    (x) => {
+      const size = x.addressSize;
+      const count = x.let(x.readRegister(RCX, size).sub(1));
+      const more = size === 64 ? count : size === 32 ? count.and(0xffffffffn) : count.and(0xffff);
+      const taken = x.let(condition ? more.ne(0).and(condition(x)) : more.ne(0));
+      // The counter changes only if the jump does not fault.
+      x.f.if(taken, () => relativeTarget(x));
+      x.writeRegister(RCX, size, count);
+      x.jumpRelative(taken);
+    },
+    { ...options, addressSize: true },
+  );
+}
+loop("loop");
+loop("loope", (x) => x.flags.condition("e"));
+loop("loopne", (x) => x.flags.condition("ne"));
+
+define("jcxz", (x) => x.jumpRelative(x.let(x.readRegister(RCX, x.addressSize).eqz())), {
+  ...options,
+  addressSize: true,
+});
+
+for (const [mnemonic, target] of [
+  ["jmpf", farJump],
+  ["callf", farCall],
+] as const) {
+  define(
+    mnemonic,
+    (x) => {
+      if (x.operands[0]!.kind === "far") {
+        const { selector, offset } = x.farPointer();
+        x.control(target, selector, offset);
+        return;
+      }
+      const size = x.operandSize;
+      const pointer = x.linearAddress(0, "read");
+      const offset = x.load(size, pointer);
+      const selector = x.load(16, x.let(pointer.add(size / 8)));
+      x.control(target, selector.toI32(), offset);
+    },
+    always,
+  );
+}

@@ -1,0 +1,170 @@
+/**
+ * Floating-point values in four shapes - one single, one double, four singles, two doubles - behind one
+ * interface, so that what makes WebAssembly's arithmetic safe to use is written once for all of them.
+ *
+ * A mask is what a comparison yields: an i32 of 0 or 1 for one value, a lane mask for a vector.
+ */
+import { f32x4, f64x2, i32x4, i64x2, v128 } from "../../wasm/simd.js";
+import { F32, F64, type I32, type I64, select, V128, type Value } from "../../wasm/value.js";
+
+export interface Lanes<V extends Value, M extends Value> {
+  /** Width of an element in bits. */
+  readonly width: 32 | 64;
+  /** Elements in a value of this shape. */
+  readonly count: number;
+  add(a: V, b: V): V;
+  sub(a: V, b: V): V;
+  mul(a: V, b: V): V;
+  div(a: V, b: V): V;
+  sqrt(a: V): V;
+  lt(a: V, b: V): M;
+  eq(a: V, b: V): M;
+  /** Between `low` (included) and `high` (excluded); false for a NaN. */
+  within(a: V, low: number, high: number): M;
+  zero(a: V): M;
+  denormal(a: V): M;
+  /** Finite and larger in magnitude than the smallest normal value: neither overflowed nor (even nearly) tiny. */
+  ordinary(a: V): M;
+  or(a: M, b: M): M;
+  and(a: M, b: M): M;
+  /** `a` and not `b`. */
+  andNot(a: M, b: M): M;
+  /** Whether the mask holds for every element. */
+  all(mask: M): I32;
+  /** Element by element, `mask ? a : b`. */
+  choose(mask: M, a: V, b: V): V;
+  /** Rounding to integral values in the order of MXCSR.RC: nearest, down, up, to zero. */
+  readonly integral: readonly ((a: V) => V)[];
+  /** Given that `product` is `a * b` rounded: true only if it is exactly that. Absent where it cannot be told cheaply. */
+  exactProduct?(a: V, b: V, product: V): M;
+}
+
+const bitLogic = {
+  or: (a: I32, b: I32) => a.or(b),
+  and: (a: I32, b: I32) => a.and(b),
+  andNot: (a: I32, b: I32) => a.and(b.eqz()),
+  all: (mask: I32) => mask,
+};
+
+const laneLogic = {
+  or: v128.or,
+  and: v128.and,
+  andNot: v128.andnot,
+  choose: (mask: V128, a: V128, b: V128) => v128.bitselect(a, b, mask),
+};
+
+// Bit patterns shifted left by one, which drops the sign: zero wraps around to the top when 1 is subtracted, so
+// one unsigned comparison tells denormals, and another what lies between the smallest normal value and infinity.
+const DENORMALS_32 = 0xffffff;
+const SMALLEST_32 = 0x1000001;
+const ORDINARY_32 = 0xfdffffff;
+const DENORMALS_64 = 0x1fffffffffffffn;
+const SMALLEST_64 = 0x20000000000001n;
+const ORDINARY_64 = 0xffbfffffffffffffn;
+
+const unary32 = (opcode: number) => (a: F32) => new F32(opcode, [a]);
+const unary64 = (opcode: number) => (a: F64) => new F64(opcode, [a]);
+
+export const single: Lanes<F32, I32> = {
+  ...bitLogic,
+  width: 32,
+  count: 1,
+  add: (a, b) => a.add(b),
+  sub: (a, b) => a.sub(b),
+  mul: (a, b) => a.mul(b),
+  div: (a, b) => a.div(b),
+  sqrt: (a) => a.sqrt(),
+  lt: (a, b) => a.lt(b),
+  eq: (a, b) => a.eq(b),
+  within: (a, low, high) => a.ge(F32.const(low)).and(a.lt(F32.const(high))),
+  zero: (a) => a.eq(F32.const(0)),
+  denormal: (a) => a.asI32().shl(1).sub(1).ltU(DENORMALS_32),
+  ordinary: (a) => a.asI32().shl(1).sub(SMALLEST_32).ltU(ORDINARY_32),
+  choose: select,
+  integral: [unary32(0x90), unary32(0x8e), unary32(0x8d), unary32(0x8f)],
+  // The product of two singles always fits a double.
+  exactProduct: (a, b, product) => a.toF64().mul(b.toF64()).eq(product.toF64()),
+};
+
+/** Trailing zeros of the significand. */
+const trailingZeros = (a: F64): I64 => a.asI64().or(0x10000000000000n).ctz();
+
+export const double: Lanes<F64, I32> = {
+  ...bitLogic,
+  width: 64,
+  count: 1,
+  add: (a, b) => a.add(b),
+  sub: (a, b) => a.sub(b),
+  mul: (a, b) => a.mul(b),
+  div: (a, b) => a.div(b),
+  sqrt: (a) => a.sqrt(),
+  lt: (a, b) => a.lt(b),
+  eq: (a, b) => a.eq(b),
+  within: (a, low, high) => a.ge(F64.const(low)).and(a.lt(F64.const(high))),
+  zero: (a) => a.eq(F64.const(0)),
+  denormal: (a) => a.asI64().shl(1).sub(1).ltU(DENORMALS_64),
+  ordinary: (a) => a.asI64().shl(1).sub(SMALLEST_64).ltU(ORDINARY_64),
+  choose: select,
+  integral: [unary64(0x9e), unary64(0x9c), unary64(0x9b), unary64(0x9d)],
+  // Two significands of m and n bits (without trailing zeros) have a product of at most m + n bits.
+  exactProduct: (a, b, product) => trailingZeros(a).add(trailingZeros(b)).geU(53).and(a.mul(b).eq(product)),
+};
+
+/** The same 32 (64) bits in all lanes. */
+const splat32 = (bits: number) => splat64((BigInt(bits) << 32n) | BigInt(bits));
+const splat64 = (bits: bigint) => V128.const(bits, bits);
+
+const constants = new DataView(new ArrayBuffer(8));
+function bitsOfSingle(value: number): number {
+  constants.setFloat32(0, value);
+  return constants.getUint32(0);
+}
+function bitsOfDouble(value: number): bigint {
+  constants.setFloat64(0, value);
+  return constants.getBigUint64(0);
+}
+
+const ZEROS = splat64(0n);
+const SMALLEST_NORMAL = splat64(0x10000000000000n);
+const INFINITY = splat64(0x7ff0000000000000n);
+
+export const singles: Lanes<V128, V128> = {
+  ...laneLogic,
+  width: 32,
+  count: 4,
+  add: f32x4.add,
+  sub: f32x4.sub,
+  mul: f32x4.mul,
+  div: f32x4.div,
+  sqrt: f32x4.sqrt,
+  lt: f32x4.lt,
+  eq: f32x4.eq,
+  within: (a, low, high) =>
+    v128.and(f32x4.ge(a, splat32(bitsOfSingle(low))), f32x4.lt(a, splat32(bitsOfSingle(high)))),
+  zero: (a) => f32x4.eq(a, ZEROS),
+  denormal: (a) => i32x4.ltU(i32x4.sub(i32x4.shl(a, 1), splat32(1)), splat32(DENORMALS_32)),
+  ordinary: (a) => i32x4.ltU(i32x4.sub(i32x4.shl(a, 1), splat32(SMALLEST_32)), splat32(ORDINARY_32)),
+  all: i32x4.allTrue,
+  integral: [f32x4.nearest, f32x4.floor, f32x4.ceil, f32x4.trunc],
+};
+
+export const doubles: Lanes<V128, V128> = {
+  ...laneLogic,
+  width: 64,
+  count: 2,
+  add: f64x2.add,
+  sub: f64x2.sub,
+  mul: f64x2.mul,
+  div: f64x2.div,
+  sqrt: f64x2.sqrt,
+  lt: f64x2.lt,
+  eq: f64x2.eq,
+  within: (a, low, high) =>
+    v128.and(f64x2.ge(a, splat64(bitsOfDouble(low))), f64x2.lt(a, splat64(bitsOfDouble(high)))),
+  zero: (a) => f64x2.eq(a, ZEROS),
+  // WebAssembly has no unsigned comparison of 64-bit lanes.
+  denormal: (a) => v128.andnot(f64x2.lt(f64x2.abs(a), SMALLEST_NORMAL), f64x2.eq(a, ZEROS)),
+  ordinary: (a) => v128.and(f64x2.gt(f64x2.abs(a), SMALLEST_NORMAL), f64x2.lt(f64x2.abs(a), INFINITY)),
+  all: i64x2.allTrue,
+  integral: [f64x2.nearest, f64x2.floor, f64x2.ceil, f64x2.trunc],
+};

@@ -1,0 +1,12 @@
+/**
+ * The helpers of the instruction set that need nothing but the CPU's state: arithmetic too long to emit.
+ */
+export type ArithmeticHelper = (
+  memory: DataView,
+  cpu: number,
+  record: number,
+  // biome-ignore lint/suspicious/noExplicitAny: each helper has the parameter types that it declared
+  ...args: any[]
+) => number | bigint | void;
+
+export const arithmeticHelpers: Readonly<Record<string, ArithmeticHelper>> = {};

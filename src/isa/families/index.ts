@@ -1,0 +1,2 @@
+/** Loads every family, so that all instructions have their meaning. */
+import "./alu.js";

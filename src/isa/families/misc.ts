@@ -1,0 +1,38 @@
+/**
+ * What fits nowhere else: BOUND, ARPL, RDRAND and RDSEED (SDM vol. 2).
+ */
+import { I64, select } from "../../wasm/value.js";
+import { define, Vector } from "../emit.js";
+import { Flag } from "../flags.js";
+import { helper } from "../helper.js";
+import { loadInteger, signExtend } from "./integer.js";
+
+/** 64 random bits. Recorded and replayed, hence no pure helper. */
+const randomNumber = helper("randomNumber", [], "i64");
+
+define("bound", (x) => {
+  const width = x.width(0);
+  const index = x.readSigned(0);
+  const linear = x.linearAddress(1, "read");
+  const bounds = x.hostRead(linear, width / 4);
+  const bound = (offset: number) => signExtend(width, loadInteger(width, bounds, offset));
+  const lower = x.let(bound(0));
+  const upper = x.let(bound(width / 8));
+  x.f.if(index.ltS(lower).or(index.gtS(upper)), () => x.fault(Vector.BR));
+});
+
+// Raises the requested privilege level of the selector in operand 0 to that of operand 1.
+define("arpl", (x) => {
+  const caller = x.let(x.read(1).and(3));
+  x.update(0, (selector) => {
+    const adjust = x.let(selector.and(3).ltU(caller));
+    x.flags.replace(Flag.ZF, x.let(adjust.toI64U().shl(6)));
+    return select(adjust, selector.and(~3).or(caller), selector);
+  });
+});
+
+// The generator always has a number: CF is set. The other flags are cleared.
+define(["rdrand", "rdseed"], (x) => {
+  x.write(0, x.call(randomNumber));
+  x.flags.explicit(I64.const(Flag.CF));
+});

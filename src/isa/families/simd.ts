@@ -1,0 +1,20 @@
+/** Loads the meaning of all vector instructions but the floating-point ones. */
+import "./aes.js";
+import "./gfni.js";
+import "./mmx-state.js";
+import "./pclmul.js";
+import "./sha.js";
+import "./simd-arith.js";
+import "./simd-compare.js";
+import "./simd-extend.js";
+import "./simd-gather.js";
+import "./simd-insert.js";
+import "./simd-mask.js";
+import "./simd-maskmov.js";
+import "./simd-move.js";
+import "./simd-pack.js";
+import "./simd-permute.js";
+import "./simd-shift.js";
+import "./simd-shuffle.js";
+import "./simd-sse4a.js";
+import "./simd-string.js";

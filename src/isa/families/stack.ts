@@ -1,0 +1,189 @@
+/**
+ * The stack: PUSH POP PUSHA POPA PUSHF POPF ENTER LEAVE (SDM vol. 2).
+ *
+ * Several accesses are made before the stack pointer moves, so that a fault leaves the registers as they were.
+ */
+import { I32, I64 } from "../../wasm/value.js";
+import { define, type Emit, Register, Vector } from "../emit.js";
+import { Flag } from "../flags.js";
+import { helper } from "../helper.js";
+import { Segment } from "../instruction.js";
+import { CR4, FLAG_OTHERS, STACK_MASK } from "../state.js";
+import { readSelector } from "./integer.js";
+
+const { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI } = Register;
+
+/**
+ * POP of a segment register. (segment, selector, bytes): loads the segment register with the selector read from
+ * the top of the stack, then adds `bytes` to the stack pointer, whose size is that before the load.
+ */
+const popSegment = helper("popSegment", ["i32", "i32", "i32"], "i32");
+/**
+ * POPF. (flags, operand size in bits): checks IOPL in virtual-8086 mode, changes the flags that CPL and IOPL allow, adds
+ * the operand size to the stack pointer.
+ */
+const popFlags = helper("popFlags", ["i64", "i32"], "i32");
+
+const options = { long: true, operandSize: true } as const;
+
+/** An offset in the stack segment, cut to the size of the stack pointer. Fixed. */
+const stackOffset = (x: Emit, offset: I64): I64 =>
+  x.let(x.long ? offset : offset.and(x.stateI64(STACK_MASK)));
+
+const stackPointer = (x: Emit): I64 => x.readRegister(RSP, 64);
+
+/** Linear address in the stack segment for one access of the operand size. */
+function stackAddress(x: Emit, offset: I64, access: "read" | "write"): I64 {
+  return x.segmentAddress(Segment.SS, stackOffset(x, offset), access, x.operandSize / 8);
+}
+
+/** Writes the part of a register that the stack pointer's size covers. */
+function writeStackSized(x: Emit, register: number, value: I64): void {
+  if (x.long) {
+    x.writeRegister(register, 64, value);
+    return;
+  }
+  const mask = x.let(x.stateI64(STACK_MASK));
+  x.writeRegister(register, 64, x.readRegister(register, 64).and(mask.not()).or(value.and(mask)));
+}
+
+define("push", (x) => x.push(x.operands[0]!.kind === "seg" ? readSelector(x, 0) : x.read(0)), options);
+
+define(
+  "pop",
+  (x) => {
+    const bytes = x.operandSize / 8;
+    const value = x.peek();
+    const { kind } = x.operands[0]!;
+    if (kind === "seg") {
+      x.control(popSegment, x.registerNumber(0), value.and(0xffff).toI32(), I32.const(bytes));
+      return;
+    }
+    if (kind === "mem") {
+      // An address with RSP as its base uses the value after the pop.
+      const before = x.let(stackPointer(x));
+      x.dropStack(bytes);
+      const offset = x.effectiveAddress();
+      x.writeRegister(RSP, 64, before);
+      x.store(x.operandSize, x.segmentAddress(undefined, offset, "write", bytes), value);
+      x.dropStack(bytes);
+      return;
+    }
+    x.dropStack(bytes);
+    x.write(0, value);
+  },
+  { ...options, addressSize: true },
+);
+
+/** In the order in which they are pushed. */
+const ALL_REGISTERS = [RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI];
+
+define(
+  "pusha",
+  (x) => {
+    const bytes = x.operandSize / 8;
+    for (const [i, register] of ALL_REGISTERS.entries()) {
+      const offset = stackPointer(x).sub((i + 1) * bytes);
+      x.store(x.operandSize, stackAddress(x, offset, "write"), x.readRegister(register, x.operandSize));
+    }
+    x.dropStack(I64.const(-8 * bytes));
+  },
+  options,
+);
+
+define(
+  "popa",
+  (x) => {
+    const bytes = x.operandSize / 8;
+    const values = ALL_REGISTERS.map((_, i) => x.peek(x.operandSize, (7 - i) * bytes));
+    for (const [i, register] of ALL_REGISTERS.entries()) {
+      if (register !== RSP) x.writeRegister(register, x.operandSize, values[i]!);
+    }
+    x.dropStack(8 * bytes);
+  },
+  options,
+);
+
+/** Virtual-8086 mode extensions. */
+const CR4_VME = 1;
+
+define(
+  "pushf",
+  (x) => {
+    const others = x.stateI32(FLAG_OTHERS);
+    const image = x.f.local("i32");
+    x.f.set(image, x.flags.all().or(others.and(~(Flag.VM | Flag.RF))));
+    if (!x.long) {
+      const restricted = others.and(Flag.VM).ne(0).and(others.and(Flag.IOPL).ne(Flag.IOPL));
+      x.f.if(restricted, () => {
+        if (x.operandSize !== 16) x.fault(Vector.GP, 0);
+        else {
+          x.f.if(x.stateI64(CR4).toI32().and(CR4_VME).eqz(), () => x.fault(Vector.GP, 0));
+          // The virtual interrupt flag appears as IF, and IOPL as 3.
+          const virtual = others.and(Flag.VIF).shrU(10);
+          x.f.set(image, image.value.and(~Flag.IF).or(Flag.IOPL).or(virtual));
+        }
+      });
+    }
+    x.push(image.value.toI64U());
+  },
+  options,
+);
+
+define("popf", (x) => x.control(popFlags, x.peek(), I32.const(x.operandSize)), {
+  ...options,
+  endsBlock: true,
+});
+
+define(
+  "enter",
+  (x) => {
+    const { f, operandSize } = x;
+    const bytes = operandSize / 8;
+    const allocated = x.read(0);
+    const top = f.local("i64");
+    f.set(top, stackPointer(x));
+    const push = (value: I64) => {
+      f.set(top, top.value.sub(bytes));
+      x.store(operandSize, stackAddress(x, top.value, "write"), value);
+    };
+    push(x.let(x.readRegister(RBP, operandSize)));
+    const frame = x.let(top.value);
+    const level = f.local("i32");
+    f.set(level, x.read(1).toI32().and(31));
+    f.if(level.value, () => {
+      const link = f.local("i64");
+      f.set(link, x.readRegister(RBP, 64));
+      f.block((done) =>
+        f.loop((again) => {
+          f.set(level, level.value.sub(1));
+          f.brIf(done, level.value.eqz());
+          f.set(link, link.value.sub(bytes));
+          push(x.load(operandSize, stackAddress(x, link.value, "read")));
+          f.br(again);
+        }),
+      );
+      push(frame);
+    });
+    // The manual asks for the fault that a write at the final stack pointer would cause.
+    const final = x.let(top.value.sub(allocated));
+    x.hostUpdate(stackAddress(x, final, "write"), bytes, () => {});
+    writeFrame(x, frame);
+    writeStackSized(x, RSP, final);
+  },
+  options,
+);
+
+/** The frame pointer is written as wide as it is pushed. */
+const writeFrame = (x: Emit, frame: I64): void => x.writeRegister(RBP, x.operandSize, frame);
+
+define(
+  "leave",
+  (x) => {
+    const frame = stackOffset(x, x.readRegister(RBP, 64));
+    const value = x.load(x.operandSize, stackAddress(x, frame, "read"));
+    writeStackSized(x, RSP, frame.add(x.operandSize / 8));
+    x.writeRegister(RBP, x.operandSize, value);
+  },
+  options,
+);
