@@ -9,8 +9,8 @@ import { SegmentIndex } from "./cpu-state.js";
 import { type Descriptor, isNullSelector, selectorError } from "./descriptor.js";
 import { readDescriptor } from "./descriptor-table.js";
 import { Fault } from "./fault.js";
-import { innerStack, innerStackPointer } from "./inner-stack.js";
-import { writeFromDescriptor, writeNullSegment } from "./segment-write.js";
+import { enterInnerStack, innerStack, innerStackPointer } from "./inner-stack.js";
+import { writeNullSegment } from "./segment-write.js";
 import { privilegeOf, StackCursor } from "./stack-cursor.js";
 
 interface GateTarget {
@@ -91,6 +91,5 @@ function callInner(context: CpuContext, gate: Descriptor, descriptor: Descriptor
   stack.push(state.nextRip, size);
   const { selector, rip } = entryOf(context, gate, descriptor);
   enterCode(context, selector, descriptor, cpl, rip);
-  writeFromDescriptor(state, SegmentIndex.SS, inner.selector, inner.descriptor);
-  stack.commit();
+  enterInnerStack(state, inner);
 }

@@ -3,8 +3,8 @@
  * the descriptors as numbers and builds no objects.
  */
 import { Register, Vector } from "../isa/emit.js";
-import { ARITHMETIC_FLAGS, Flag } from "../isa/flags.js";
-import { FLAG_OTHERS, GDTR_BASE, GDTR_LIMIT, IDTR_BASE, IDTR_LIMIT } from "../isa/state.js";
+import { Flag } from "../isa/flags.js";
+import { GDTR_BASE, GDTR_LIMIT, IDTR_BASE, IDTR_LIMIT } from "../isa/state.js";
 import { isCanonical } from "./canonical.js";
 import type { CpuContext } from "./context.js";
 import { SegmentIndex } from "./cpu-state.js";
@@ -88,5 +88,5 @@ export function deliverLong(context: CpuContext, event: CpuEvent): void {
   state.setGpr(Register.RSP, rsp);
   state.rip = target;
   const cleared = Flag.TF | Flag.NT | Flag.RF | Flag.VM | (type === SystemType.interruptGate32 ? Flag.IF : 0);
-  state.setU32(FLAG_OTHERS, state.u32(FLAG_OTHERS) & ~(cleared | ARITHMETIC_FLAGS));
+  state.setFlag(cleared, false);
 }

@@ -2,7 +2,7 @@
  * Delivery of an event through the IDT in protected and virtual-8086 mode (SDM vol. 2, "INT n"; vol. 3, 6.11,
  * 6.12 and 20.2.1).
  */
-import { Vector } from "../isa/emit.js";
+import { Register, Vector } from "../isa/emit.js";
 import { Flag } from "../isa/flags.js";
 import { IDTR_BASE, IDTR_LIMIT } from "../isa/state.js";
 import { checkEntryPoint, enterCode } from "./code-segment.js";
@@ -12,9 +12,9 @@ import { type Descriptor, isNullSelector, selectorError, SystemType } from "./de
 import { linearAdd, readDescriptor, readDescriptorAt } from "./descriptor-table.js";
 import { type CpuEvent, checksGatePrivilege, externalBit } from "./event.js";
 import { Fault } from "./fault.js";
-import { innerStack } from "./inner-stack.js";
-import { writeFromDescriptor, writeSegment } from "./segment-write.js";
-import { privilegeOf, StackCursor, stackSegmentOf } from "./stack-cursor.js";
+import { enterInnerStack, innerStack } from "./inner-stack.js";
+import { writeSegment } from "./segment-write.js";
+import { StackCursor } from "./stack-cursor.js";
 import { readTaskGateTarget, switchTask } from "./task-switch.js";
 
 const ERROR_IDT = 2;
@@ -86,20 +86,19 @@ function toInner(
   const { state } = context;
   const cpl = code.dpl;
   const fromV86 = state.v86;
-  const { selector, descriptor, cursor } = innerStack(context, cpl, external);
+  const stack = innerStack(context, cpl, external);
+  const { cursor } = stack;
   if (fromV86) {
     for (const index of [SegmentIndex.GS, SegmentIndex.FS, SegmentIndex.DS, SegmentIndex.ES]) {
       cursor.push(BigInt(state.selector(index)), size);
     }
   }
   cursor.push(BigInt(state.selector(SegmentIndex.SS)), size);
-  cursor.push(state.gpr(4), size);
+  cursor.push(state.gpr(Register.RSP), size);
   pushFrame(context, event, cursor, size);
   const rip = checkEntryPoint(context, code, BigInt(gate.gateOffset), external);
   enterCode(context, gate.gateSelector, code, cpl, rip);
-  writeFromDescriptor(state, SegmentIndex.SS, selector, descriptor);
-  // ESP is the new stack's pointer; with a 16-bit stack its upper half comes from the TSS as well.
-  new StackCursor(context, stackSegmentOf(descriptor), cursor.pointer, privilegeOf(cpl), 0).commit();
+  enterInnerStack(state, stack);
   if (fromV86) {
     for (const index of [SegmentIndex.ES, SegmentIndex.DS, SegmentIndex.FS, SegmentIndex.GS]) {
       writeSegment(state, index, 0, 0, 0, Rights.unusable);

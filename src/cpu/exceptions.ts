@@ -28,16 +28,20 @@ export function deliverOnce(context: CpuContext, event: CpuEvent): void {
   context.modeChanged();
 }
 
-/** CR2 and DR6 (SDM vol. 3, 4.7 and 18.2.3), which are written even where the exception ends as #DF. */
+/** CR2 and DR6 (SDM vol. 3, 4.7 and 18.2.3), written even where the exception ends as #DF; blocking of NMIs. */
 function sideEffects(context: CpuContext, event: CpuEvent): void {
+  if (event.kind === EventKind.nmi) context.nmiBlocked = true;
   if (event.kind !== EventKind.hardwareException) return;
   if (event.vector === Vector.PF) context.state.cr2 = event.payload;
   else if (event.vector === Vector.DB) context.debug.recordException(event.payload);
 }
 
-/** Delivers an event and whatever exceptions its delivery raises, up to double fault and shutdown. */
-export function deliverEvent(context: CpuContext, event: CpuEvent): void {
-  let first: CpuEvent | undefined;
+/**
+ * Delivers an event and whatever exceptions its delivery raises, up to double fault and shutdown.
+ * @param during the event whose delivery raised this one, if any
+ */
+export function deliverEvent(context: CpuContext, event: CpuEvent, during?: CpuEvent): void {
+  let first = during;
   let current = event;
   for (;;) {
     if (current.kind !== EventKind.external) context.intercepts?.exception(current, first);
@@ -75,27 +79,28 @@ function afterFault(context: CpuContext, first: CpuEvent, fault: Fault): CpuEven
 
 /**
  * Delivers the exception an instruction raised. RIP is that of the instruction (of the next one for traps).
- * If the instruction was INT n and its own delivery faulted, that is taken into account.
+ * If the instruction was INT n, whose own delivery faulted, `context.delivering` still names it.
  */
 export function deliverException(context: CpuContext, fault: Fault): void {
-  const { delivering } = context;
-  if (delivering === undefined) {
-    deliverEvent(context, exceptionEvent(fault, context.state.rip));
-    return;
-  }
-  // Software interrupts are benign, so this is always the fault itself.
-  const event = exceptionEvent(fault, context.state.rip);
-  context.intercepts?.exception(event, delivering);
-  continueAfter(context, event);
+  deliverEvent(context, exceptionEvent(fault, context.state.rip), context.delivering);
 }
 
-function continueAfter(context: CpuContext, event: CpuEvent): void {
-  const { intercepts } = context;
-  void intercepts;
-  deliverEvent(context, event);
+/** Delivers a non-maskable interrupt and blocks further ones until IRET. */
+export function deliverNmi(context: CpuContext, resume = false): void {
+  deliverEvent(context, {
+    vector: Vector.NMI,
+    kind: EventKind.nmi,
+    error: undefined,
+    payload: 0n,
+    returnRip: context.state.rip,
+    resume,
+  });
 }
 
-/** Delivers an external interrupt that the interrupt controller has acknowledged. */
+/**
+ * Delivers an external interrupt that the interrupt controller has acknowledged.
+ * @param resume it came between two iterations of a repeated string instruction: RF is set in the pushed flags
+ */
 export function deliverInterrupt(context: CpuContext, vector: number, resume = false): void {
   deliverEvent(context, {
     vector,

@@ -2,21 +2,24 @@
  * Stacks of inner privilege levels, as the task state segment names them (SDM vol. 3, 5.8.5, 6.12.1, 6.14.4,
  * 8.2.1, 8.7).
  */
-import { Vector } from "../isa/emit.js";
+import { Register, Vector } from "../isa/emit.js";
 import { SEGMENT_LIMIT } from "../isa/state.js";
 import { isCanonical } from "./canonical.js";
 import type { CpuContext } from "./context.js";
-import { SegmentIndex } from "./cpu-state.js";
+import { type CpuState, SegmentIndex } from "./cpu-state.js";
 import { type Descriptor, selectorError } from "./descriptor.js";
 import { linearAdd } from "./descriptor-table.js";
 import { Fault } from "./fault.js";
 import { checkStackSelector } from "./segment-load.js";
+import { writeFromDescriptor } from "./segment-write.js";
 import { privilegeOf, StackCursor, stackSegmentOf } from "./stack-cursor.js";
 
 export interface InnerStack {
   readonly selector: number;
   readonly descriptor: Descriptor;
   readonly cursor: StackCursor;
+  /** All bits of ESP that the TSS held; the cursor uses only those that the stack uses. */
+  readonly pointer: bigint;
 }
 
 /** Bit 3 of the type tells a 32-bit TSS from a 16-bit one. */
@@ -47,7 +50,14 @@ export function innerStack(context: CpuContext, cpl: number, external: number): 
   const descriptor = checkStackSelector(context, selector, cpl, false, Vector.TS, external)!;
   const error = selectorError(selector, external);
   const cursor = new StackCursor(context, stackSegmentOf(descriptor), pointer, privilegeOf(cpl), error);
-  return { selector, descriptor, cursor };
+  return { selector, descriptor, cursor, pointer };
+}
+
+/** Makes an inner stack the current one, after everything that can fault. */
+export function enterInnerStack(state: CpuState, inner: InnerStack): void {
+  writeFromDescriptor(state, SegmentIndex.SS, inner.selector, inner.descriptor);
+  state.setGpr(Register.RSP, inner.pointer);
+  inner.cursor.commit();
 }
 
 /**

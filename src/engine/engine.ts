@@ -21,8 +21,8 @@ export interface EngineCpu {
   exception(vector: number, error: number, address: bigint): void;
   /** Legacy segment check for the rare cases; throws the fault. */
   checkSegment(segment: number, offset: number, bytes: number, write: boolean): void;
-  /** Before an instruction is looked up while {@link stepping}; throws the fault of an instruction breakpoint. */
-  beforeFetch?: ((low: number, high: number) => void) | undefined;
+  /** Before an instruction that runs alone is fetched; throws the fault of an instruction breakpoint. */
+  beforeFetch(low: number, high: number): void;
   /** After an instruction that ran alone completed. */
   afterStep(): void;
   /** The end of the slice moves by minus `ticks`: the budget was changed behind time's back. */

@@ -33,30 +33,35 @@ interface MmioRegion extends Region {
 /** No host address: the page is not RAM. */
 export const NOT_RAM = -1;
 
+const PAGES_BELOW_4G = 0x100000;
+
 export class PhysicalMap {
   private ram: RamRegion[] = [];
   private mmio: MmioRegion[] = [];
+  /** Host page of each page below 4 GiB, or -1; for reading and for writing. */
+  private readonly readPages = new Int32Array(PAGES_BELOW_4G).fill(NOT_RAM);
+  private readonly writePages = new Int32Array(PAGES_BELOW_4G).fill(NOT_RAM);
   /** Called after any change of the map: whoever caches translations must drop them. */
   onChange: (() => void) | undefined;
   /** Told of every access that nobody answers; used by the log. */
   onUnclaimed: ((address: number, size: MmioSize, write: boolean) => void) | undefined;
 
-  /** Maps `length` bytes of RAM (or ROM, when not `writable`) at `start` to offset `host` of the memory. 4 KiB aligned. */
+  /** Maps `length` bytes of RAM (or ROM, when not `writable`) at `start` to offset `host` of the memory. 4 KiB aligned; later regions lie over earlier ones. */
   addRam(start: number, length: number, host: number, writable = true): void {
     this.ram = [{ start, end: start + length, host, writable }, ...this.ram];
-    this.onChange?.();
+    this.changed();
   }
 
   /** Gives `length` bytes at `start` to a device. Devices lie over RAM; later ones over earlier ones. */
   addMmio(start: number, length: number, device: MmioDevice): void {
     this.mmio = [{ start, end: start + length, device }, ...this.mmio];
-    this.onChange?.();
+    this.changed();
   }
 
   /** Removes what `device` has at `start`. */
   removeMmio(start: number, device: MmioDevice): void {
     this.mmio = this.mmio.filter((region) => region.start !== start || region.device !== device);
-    this.onChange?.();
+    this.changed();
   }
 
   /** The RAM regions, for E820 and for snapshots; lowest address first. */
@@ -64,11 +69,34 @@ export class PhysicalMap {
     return [...this.ram].sort((a, b) => a.start - b.start);
   }
 
+  private changed(): void {
+    this.readPages.fill(NOT_RAM);
+    this.writePages.fill(NOT_RAM);
+    for (const { start, end, host, writable } of [...this.ram].reverse()) {
+      const last = Math.min(end / 4096, PAGES_BELOW_4G);
+      for (let page = start / 4096, hostPage = host / 4096; page < last; page++, hostPage++) {
+        this.readPages[page] = hostPage;
+        this.writePages[page] = writable ? hostPage : NOT_RAM;
+      }
+    }
+    for (const { start, end } of this.mmio) {
+      const first = Math.floor(start / 4096);
+      const last = Math.min(Math.ceil(end / 4096), PAGES_BELOW_4G);
+      this.readPages.fill(NOT_RAM, first, last);
+      this.writePages.fill(NOT_RAM, first, last);
+    }
+    this.onChange?.();
+  }
+
   /**
    * Host offset of a physical address when its 4 KiB page is RAM (or ROM, when only reading), else
    * {@link NOT_RAM}. A page of which a device claims any part is not RAM.
    */
   hostAddress(physical: number, write: boolean): number {
+    if (physical < 0x1_0000_0000) {
+      const hostPage = (write ? this.writePages : this.readPages)[physical >>> 12]!;
+      return hostPage === NOT_RAM ? NOT_RAM : hostPage * 4096 + (physical & 0xfff);
+    }
     const page = physical - (physical % 4096);
     for (const region of this.mmio) if (page < region.end && page + 4096 > region.start) return NOT_RAM;
     for (const region of this.ram) {

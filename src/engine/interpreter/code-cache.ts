@@ -269,6 +269,9 @@ export class CodeCache implements CodePages {
 
   private endsBlock(): boolean {
     const { mnemonic } = this.instruction.form;
+    const target = this.instruction.operands[0]?.kind;
+    // Loading a segment, control or debug register can change how the following bytes decode.
+    if (target === "seg" || target === "cr" || target === "dr") return mnemonic !== "push";
     return transfers.has(mnemonic) || definitionOf(mnemonic)?.endsBlock === true;
   }
 

@@ -125,6 +125,7 @@ export class Interpreter {
           // Less left than the next block needs: the last instructions run one by one.
           if (view.getInt32(base + ATTENTION, true) === 0) this.step();
         } else if (exit === RunExit.fault) this.takePending();
+        else return;
       }
       if (view.getInt32(base + ATTENTION, true) !== 0) return;
     }
@@ -226,7 +227,7 @@ export class Interpreter {
       const nextLow = ((low & ~0xfff) + 4096) | 0;
       const nextHigh = nextLow === 0 && (mode & 3) === 2 ? (high + 1) | 0 : high;
       const source = { hostPage: page, nextPage: () => this.codePage(nextLow, nextHigh) };
-      cpu.beforeFetch?.(low, high);
+      if (cpu.mmu.alone) cpu.beforeFetch(low, high);
       return find(source, low & 0xfff, mode, ripLow >>> 0);
     } catch (thrown) {
       this.setPending(thrown);

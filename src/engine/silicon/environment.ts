@@ -174,6 +174,7 @@ export class SiliconEnvironment implements EngineCpu {
   checkSegment(segment: number, offset: number, bytes: number, write: boolean): void {
     checkSegment(this.state, segment, offset, bytes, write);
   }
+  beforeFetch(): void {}
   afterStep(): void {}
   shortenSlice(): void {}
   trimBudget(): void {}

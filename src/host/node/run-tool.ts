@@ -31,3 +31,8 @@ export function runTool(program: string, args: readonly string[], cwd?: string):
     );
   });
 }
+
+/** Whether a program is found through PATH. */
+export async function toolExists(program: string): Promise<boolean> {
+  return !(await runTool(program, ["--version"])).missing;
+}

@@ -6,6 +6,7 @@ import type { I32, I64 } from "../../wasm/value.js";
 import { define, type Emit, Register } from "../emit.js";
 import { conditions } from "../flag-emit.js";
 import { helper } from "../helper.js";
+import { stackAddress, stackPointer } from "./stack-address.js";
 
 const { RCX } = Register;
 
@@ -35,16 +36,17 @@ const relativeTarget = (x: Emit): I64 => x.branchTarget(x.nextRip().add(x.readSi
 define(
   "call",
   (x) => {
-    // The target is checked before the return address is pushed: a fault leaves the stack as it was.
-    if (x.operands[0]!.kind === "rel") {
-      relativeTarget(x);
-      x.push(x.nextRip());
-      x.jumpRelative();
-    } else {
-      const target = x.branchTarget(x.read(0));
-      x.push(x.nextRip());
-      x.jump(target);
-    }
+    const target = x.operands[0]!.kind === "rel" ? undefined : x.read(0);
+    const bytes = x.operandSize / 8;
+    // A target where there can be no code faults after an inaccessible stack does, but before anything changes.
+    x.hostWrite(stackAddress(x, stackPointer(x).sub(bytes), "write"), bytes, (host) => {
+      if (target) x.branchTarget(target);
+      else relativeTarget(x);
+      x.f.storeInt(x.operandSize, host, x.nextRip());
+    });
+    x.dropStack(-bytes);
+    if (target) x.jump(target);
+    else x.jumpRelative();
   },
   always,
 );

@@ -61,7 +61,7 @@ const sub: Operation = {
 
 const mul: Operation = {
   compute: (l, [a, b]) => l.mul(a!, b!),
-  exactZero: (l, [a, b]) => l.or(l.zero(a!), l.zero(b!)),
+  exactZero: (l, [a, b], r) => l.and(l.zero(r), l.or(l.zero(a!), l.zero(b!))),
   exact: (l, [a, b], r) => {
     const exact = l.exactProduct?.(a!, b!, r);
     return exact && l.or(exact, l.zero(r));

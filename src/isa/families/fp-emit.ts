@@ -27,11 +27,9 @@ export const Slot = {
 /** Bits of MXCSR (SDM vol. 1, 10.2.3). */
 export const Mxcsr = {
   PE: 0x20,
-  DAZ: 0x40,
   MASKS: 0x1f80,
   PM: 0x1000,
   RC: 0x6000,
-  FZ: 0x8000,
 } as const;
 
 const OSXMMEXCPT = 0x400;

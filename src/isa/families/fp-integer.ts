@@ -21,7 +21,7 @@ import {
   writeScalar,
 } from "./fp-emit.js";
 import { double, doubles, type Lanes, single, singles } from "./fp-lanes.js";
-import { mmx, mmxIfUsed } from "./mmx-state.js";
+import { faultIfX87Pending, resetX87Stack } from "./mmx-state.js";
 
 /** Goes to `slow` unless `exact`, or inexactness needs no attention; `nearest`: and MXCSR rounds to nearest. */
 function requireExactOrSticky(x: Emit, slow: Label, exact: I32, nearest: boolean): void {
@@ -103,15 +103,25 @@ define(["cvtdq2pd", "vcvtdq2pd"], (x) => {
   );
 });
 
-define("cvtpi2ps", (x) =>
-  mmx(x, () => {
-    const [result] = toSingles(x, [x.readVector(1)], 2);
-    x.write(0, i64x2.extract(result!, 0));
-  }),
-);
+/**
+ * Operand 1 of an instruction with MMX registers. The x87 state changes when the operands are there, also if
+ * the conversion then raises #XM. Where no operand is an MMX register, as in CVTPI2PS from memory, it does not
+ * change: the SDM says so for CVTPI2PD only, silicon does it for both.
+ */
+function readForMmx(x: Emit): V128[] {
+  if (!x.operands.some((operand) => operand.kind === "mm")) return x.readLanes(1);
+  faultIfX87Pending(x);
+  const lanes = x.readLanes(1);
+  resetX87Stack(x, 0xff);
+  return lanes;
+}
 
-// With a memory operand no MMX register is touched (SDM, CVTPI2PD).
-define("cvtpi2pd", (x) => mmxIfUsed(x, () => x.writeLanes(0, [f64x2.convertLowI32S(x.readVector(1))])));
+define("cvtpi2ps", (x) => {
+  const [result] = toSingles(x, readForMmx(x), 2);
+  x.write(0, i64x2.extract(result!, 0));
+});
+
+define("cvtpi2pd", (x) => x.writeLanes(0, [f64x2.convertLowI32S(readForMmx(x)[0]!)]));
 
 // --- to integers ---
 
@@ -206,13 +216,11 @@ for (const truncate of [false, true]) {
   });
   define([`${cvt}pd2dq`, `v${cvt}pd2dq`], (x) =>
     x.writeLanes(0, [doublesToIntegers(x, x.readLanes(1), truncate)]));
-  define(`${cvt}ps2pi`, (x) =>
-    mmx(x, () => {
-      const [result] = singlesToIntegers(x, [x.readVector(1)], 2, truncate);
-      x.write(0, i64x2.extract(result!, 0));
-    }),
-  );
-  define(`${cvt}pd2pi`, (x) =>
-    mmx(x, () => x.write(0, i64x2.extract(doublesToIntegers(x, x.readLanes(1), truncate), 0))),
-  );
+  define(`${cvt}ps2pi`, (x) => {
+    const [result] = singlesToIntegers(x, readForMmx(x), 2, truncate);
+    x.write(0, i64x2.extract(result!, 0));
+  });
+  define(`${cvt}pd2pi`, (x) => {
+    x.write(0, i64x2.extract(doublesToIntegers(x, readForMmx(x), truncate), 0));
+  });
 }

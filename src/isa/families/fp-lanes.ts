@@ -10,8 +10,6 @@ import { F32, F64, type I32, type I64, select, V128, type Value } from "../../wa
 export interface Lanes<V extends Value, M extends Value> {
   /** Width of an element in bits. */
   readonly width: 32 | 64;
-  /** Elements in a value of this shape. */
-  readonly count: number;
   add(a: V, b: V): V;
   sub(a: V, b: V): V;
   mul(a: V, b: V): V;
@@ -68,7 +66,6 @@ const unary64 = (opcode: number) => (a: F64) => new F64(opcode, [a]);
 export const single: Lanes<F32, I32> = {
   ...bitLogic,
   width: 32,
-  count: 1,
   add: (a, b) => a.add(b),
   sub: (a, b) => a.sub(b),
   mul: (a, b) => a.mul(b),
@@ -92,7 +89,6 @@ const trailingZeros = (a: F64): I64 => a.asI64().or(0x10000000000000n).ctz();
 export const double: Lanes<F64, I32> = {
   ...bitLogic,
   width: 64,
-  count: 1,
   add: (a, b) => a.add(b),
   sub: (a, b) => a.sub(b),
   mul: (a, b) => a.mul(b),
@@ -131,7 +127,6 @@ const INFINITY = splat64(0x7ff0000000000000n);
 export const singles: Lanes<V128, V128> = {
   ...laneLogic,
   width: 32,
-  count: 4,
   add: f32x4.add,
   sub: f32x4.sub,
   mul: f32x4.mul,
@@ -151,7 +146,6 @@ export const singles: Lanes<V128, V128> = {
 export const doubles: Lanes<V128, V128> = {
   ...laneLogic,
   width: 64,
-  count: 2,
   add: f64x2.add,
   sub: f64x2.sub,
   mul: f64x2.mul,

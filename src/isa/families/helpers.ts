@@ -1,6 +1,9 @@
 /**
  * The helpers of the instruction set that need nothing but the CPU's state: arithmetic too long to emit.
  */
+import { fpHelpers } from "./helpers-fp.js";
+import { simdHelpers } from "./helpers-simd.js";
+
 export type ArithmeticHelper = (
   memory: DataView,
   cpu: number,
@@ -9,4 +12,4 @@ export type ArithmeticHelper = (
   ...args: any[]
 ) => number | bigint | void;
 
-export const arithmeticHelpers: Readonly<Record<string, ArithmeticHelper>> = {};
+export const arithmeticHelpers: Readonly<Record<string, ArithmeticHelper>> = { ...simdHelpers, ...fpHelpers };

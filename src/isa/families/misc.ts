@@ -1,7 +1,7 @@
 /**
  * What fits nowhere else: BOUND, ARPL, RDRAND and RDSEED (SDM vol. 2).
  */
-import { I64, select } from "../../wasm/value.js";
+import { I64 } from "../../wasm/value.js";
 import { define, Vector } from "../emit.js";
 import { Flag } from "../flags.js";
 import { helper } from "../helper.js";
@@ -24,11 +24,11 @@ define("bound", (x) => {
 // Raises the requested privilege level of the selector in operand 0 to that of operand 1.
 define("arpl", (x) => {
   const caller = x.let(x.read(1).and(3));
-  x.update(0, (selector) => {
-    const adjust = x.let(selector.and(3).ltU(caller));
-    x.flags.replace(Flag.ZF, x.let(adjust.toI64U().shl(6)));
-    return select(adjust, selector.and(~3).or(caller), selector);
-  });
+  const selector = x.read(0);
+  const adjust = x.let(selector.and(3).ltU(caller));
+  // Memory need not be writable if nothing changes.
+  x.f.if(adjust, () => x.write(0, selector.and(~3).or(caller)));
+  x.flags.replace(Flag.ZF, x.let(adjust.toI64U().shl(6)));
 });
 
 // The generator always has a number: CF is set. The other flags are cleared.

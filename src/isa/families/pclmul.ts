@@ -32,7 +32,9 @@ function multiply(x: Emit, a: V128, b: V128): V128 {
   const right = parts(x.let(i8x16.shuffle(b, b, [...iota(8), 4, 5, 6, 7, 0, 1, 2, 3])));
   const straight = multiplyLanes(x, left, right, i64x2.extmulLowI32U);
   const crossed = multiplyLanes(x, left, right, i64x2.extmulHighI32U);
-  const middle = x.let(v128.xor(crossed, i8x16.shuffle(crossed, crossed, [...iota(8).map((i) => i + 8), ...iota(8)])));
+  const middle = x.let(
+    v128.xor(crossed, i8x16.shuffle(crossed, crossed, [...iota(8).map((i) => i + 8), ...iota(8)])),
+  );
   // The middle product starts at bit 32: its 64 bits go between two doublewords of zeros.
   const shifted = i8x16.shuffle(middle, zero, [16, 16, 16, 16, ...iota(8), 16, 16, 16, 16]);
   return v128.xor(straight, shifted);

@@ -11,7 +11,8 @@ type Words = readonly [I32, I32, I32, I32];
 
 const split = (x: Emit, value: V128): Words =>
   [0, 1, 2, 3].map((i) => x.let(i32x4.extract(value, i))) as unknown as Words;
-const join = (words: Words): V128 => words.reduce<V128>((value, word, i) => i32x4.replace(value, i, word), zero);
+const join = (words: Words): V128 =>
+  words.reduce<V128>((value, word, i) => i32x4.replace(value, i, word), zero);
 
 /** Operand 0 = function of the words of operands 0 and 1. */
 function words(name: string, operation: (a: Words, b: Words, x: Emit) => Words): void {
@@ -92,4 +93,3 @@ define("sha256rnds2", (x) => {
   }
   x.writeLanes(0, [join([f, e, b, a])]);
 });
-

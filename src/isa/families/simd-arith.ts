@@ -68,7 +68,8 @@ binary("pmulhrsw", (a, b) => {
 });
 
 /** Doublewords 0 and 2 as the low two. */
-const evenDoublewords = (a: V128): V128 => i8x16.shuffle(a, a, [0, 1, 2, 3, 8, 9, 10, 11, 0, 1, 2, 3, 8, 9, 10, 11]);
+const evenDoublewords = (a: V128): V128 =>
+  i8x16.shuffle(a, a, [0, 1, 2, 3, 8, 9, 10, 11, 0, 1, 2, 3, 8, 9, 10, 11]);
 binary("pmuludq", (a, b) => i64x2.extmulLowI32U(evenDoublewords(a), evenDoublewords(b)));
 binary("pmuldq", (a, b) => i64x2.extmulLowI32S(evenDoublewords(a), evenDoublewords(b)));
 

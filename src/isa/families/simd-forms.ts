@@ -85,4 +85,5 @@ export function constant(width: 8 | 16 | 32 | 64, values: readonly (number | big
 export const iota = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
 /** The low halves of `a` and `b` as one vector: two MMX operands for a function of 128-bit layout. */
-export const joinHalves = (a: V128, b: V128): V128 => i8x16.shuffle(a, b, [...iota(8), ...iota(8).map((i) => i + 16)]);
+export const joinHalves = (a: V128, b: V128): V128 =>
+  i8x16.shuffle(a, b, [...iota(8), ...iota(8).map((i) => i + 16)]);

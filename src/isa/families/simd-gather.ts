@@ -45,13 +45,27 @@ function gather(mnemonics: string[], indexWidth: 32 | 64): void {
               x.f.set(mask, i64x2.replace(mask.value, i, I64.const(0)));
             }
             // The next element may fault.
-            x.writeLanes(0, results.map((lane) => lane.value));
-            x.writeLanes(2, masks.map((lane) => lane.value));
+            x.writeLanes(
+              0,
+              results.map((lane) => lane.value),
+            );
+            x.writeLanes(
+              2,
+              masks.map((lane) => lane.value),
+            );
           }),
         );
       }
-      writeAll(x, 0, results.map((lane) => lane.value));
-      writeAll(x, 2, masks.map(() => zero));
+      writeAll(
+        x,
+        0,
+        results.map((lane) => lane.value),
+      );
+      writeAll(
+        x,
+        2,
+        masks.map(() => zero),
+      );
     },
     { addressSize: true, long: true },
   );

@@ -98,7 +98,9 @@ function emitMaskedBytes(x: Emit): void {
   };
   each((_, address) => x.hostUpdate(address, 1, () => {}));
   each((index, address) =>
-    x.hostWrite(address, 1, (host) => x.f.store8(host, i8x16.extractU(i8x16.swizzle(data, i8x16.splat(index)), 0))),
+    x.hostWrite(address, 1, (host) =>
+      x.f.store8(host, i8x16.extractU(i8x16.swizzle(data, i8x16.splat(index)), 0)),
+    ),
   );
 }
 define(["maskmovdqu", "vmaskmovdqu"], emitMaskedBytes, options);

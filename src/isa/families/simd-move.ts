@@ -4,7 +4,7 @@
  */
 import { i8x16, i64x2 } from "../../wasm/simd.js";
 import { I64, type V128 } from "../../wasm/value.js";
-import { define, type Emit } from "../emit.js";
+import { define } from "../emit.js";
 import { YMM } from "../state.js";
 import { mmxIfUsed } from "./mmx-state.js";
 import { iota, withVex, zero } from "./simd-forms.js";
@@ -29,8 +29,7 @@ define([...withVex("movd"), ...withVex("movq")], (x) =>
     const value = x.read(1);
     if (x.operands[0]!.kind === "xmm") x.writeWholeVector(0, withLow(value));
     else x.write(0, value);
-  }),
-);
+  }));
 define("movq2dq", (x) => mmxIfUsed(x, () => x.writeWholeVector(0, withLow(x.read(1)))));
 define("movdq2q", (x) => mmxIfUsed(x, () => x.write(0, x.read(1))));
 define("movntq", (x) => mmxIfUsed(x, () => x.write(0, x.read(1))));
@@ -65,14 +64,6 @@ scalarMove("vmovsd", 8);
 
 // --- halves ---
 
-/** `change` makes the destination from the first source (itself in the legacy form) and the last operand. */
-function half(name: string, change: (x: Emit, first: V128, last: number) => V128): void {
-  define(withVex(name), (x) => {
-    const last = x.operands.length - 1;
-    x.writeWholeVector(0, change(x, x.readWholeVector(last - 1), last));
-  });
-}
-
 for (const [name, store, load] of [
   ["movlps", lowOf, 0],
   ["movlpd", lowOf, 0],
@@ -89,8 +80,17 @@ for (const [name, store, load] of [
     x.writeWholeVector(0, i64x2.replace(x.readWholeVector(last - 1), load, loaded));
   });
 }
-half("movhlps", (x, first, last) => i64x2.replace(first, 0, highOf(x.readWholeVector(last))));
-half("movlhps", (x, first, last) => i64x2.replace(first, 1, lowOf(x.readWholeVector(last))));
+
+/** One half of the last source replaces one of the first source (the destination itself in the legacy form). */
+function halfMove(name: string, from: (value: V128) => I64, to: 0 | 1): void {
+  define(withVex(name), (x) => {
+    const last = x.operands.length - 1;
+    const moved = from(x.readWholeVector(last));
+    x.writeWholeVector(0, i64x2.replace(x.readWholeVector(last - 1), to, moved));
+  });
+}
+halfMove("movhlps", highOf, 0);
+halfMove("movlhps", lowOf, 1);
 
 // --- upper halves ---
 

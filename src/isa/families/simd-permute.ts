@@ -59,11 +59,16 @@ define(["vextractf128", "vextracti128"], (x) => {
 function broadcast(name: string, splat: (value: V128) => V128): void {
   define(name, (x: Emit) => {
     const value = x.let(splat(x.readVector(1)));
-    x.writeLanes(0, iota(x.width(0) / 128).map(() => value));
+    x.writeLanes(
+      0,
+      iota(x.width(0) / 128).map(() => value),
+    );
   });
 }
 broadcast("vpbroadcastb", (value) => i8x16.splat(i8x16.extractU(value, 0)));
 broadcast("vpbroadcastw", (value) => i16x8.splat(i16x8.extractU(value, 0)));
-for (const name of ["vpbroadcastd", "vbroadcastss"]) broadcast(name, (value) => i32x4.splat(i32x4.extract(value, 0)));
-for (const name of ["vpbroadcastq", "vbroadcastsd"]) broadcast(name, (value) => i64x2.splat(i64x2.extract(value, 0)));
+for (const name of ["vpbroadcastd", "vbroadcastss"])
+  broadcast(name, (value) => i32x4.splat(i32x4.extract(value, 0)));
+for (const name of ["vpbroadcastq", "vbroadcastsd"])
+  broadcast(name, (value) => i64x2.splat(i64x2.extract(value, 0)));
 for (const name of ["vbroadcastf128", "vbroadcasti128"]) broadcast(name, (value) => value);

@@ -53,9 +53,22 @@ shift("psrad", 32, "shrS");
 function shiftBytes(name: string, direction: 1 | -1): void {
   define(withVex(name), (x) => {
     const immediate = x.immediate(x.operands.length - 1);
-    const count = i8x16.splat(x.let(select(immediate.gtU(15), I32.const(16), immediate)));
+    const count = x.let(select(immediate.gtU(15), I32.const(16), immediate));
+    const { constant: known } = count;
+    if (known !== undefined) {
+      const source = iota(16).map((i) => i + direction * known);
+      emitUnary(x, (a) =>
+        i8x16.shuffle(
+          a,
+          zero,
+          source.map((i) => (i < 0 || i > 15 ? 16 : i)),
+        ),
+      );
+      return;
+    }
     const positions = constant(8, iota(16));
-    const control = x.let(direction > 0 ? i8x16.add(positions, count) : i8x16.sub(positions, count));
+    const spread = i8x16.splat(count);
+    const control = x.let(direction > 0 ? i8x16.add(positions, spread) : i8x16.sub(positions, spread));
     emitUnary(x, (a) => i8x16.swizzle(a, control));
   });
 }

@@ -16,7 +16,14 @@ import {
   joinHalves,
   withVex,
 } from "./simd-forms.js";
-import { type Field, fixedFields, immediateMask, pickElements, swizzleTwo, twoBitFields } from "./simd-select.js";
+import {
+  type Field,
+  fixedFields,
+  immediateMask,
+  pickElements,
+  swizzleTwo,
+  twoBitFields,
+} from "./simd-select.js";
 
 const lastImmediate = (x: Emit): I32 => x.immediate(x.operands.length - 1);
 
@@ -32,12 +39,18 @@ binary("pshufb", shuffleBytes(15), shuffleBytes(7));
 /** Bits 1:0 of each doubleword select a doubleword. */
 const permuteSingles: BinaryLane = (a, b) => {
   const index = v128.and(b, constant(32, [3]));
-  return i8x16.swizzle(a, i32x4.add(i32x4.mul(index, constant(32, [0x04040404])), constant(32, [0x03020100])));
+  return i8x16.swizzle(
+    a,
+    i32x4.add(i32x4.mul(index, constant(32, [0x04040404])), constant(32, [0x03020100])),
+  );
 };
 
 /** Bit 1 (not bit 0) of each quadword selects a quadword. */
 const permuteDoubles: BinaryLane = (a, b) => {
-  const bit = v128.and(i8x16.shuffle(b, b, [0, 1, 2, 3, 0, 1, 2, 3, 8, 9, 10, 11, 8, 9, 10, 11]), constant(32, [2]));
+  const bit = v128.and(
+    i8x16.shuffle(b, b, [0, 1, 2, 3, 0, 1, 2, 3, 8, 9, 10, 11, 8, 9, 10, 11]),
+    constant(32, [2]),
+  );
   const offset = i32x4.mul(bit, constant(32, [0x04040404]));
   return i8x16.swizzle(a, i32x4.add(offset, constant(32, [0x03020100, 0x07060504])));
 };
@@ -52,7 +65,8 @@ function emitShuffle(x: Emit, select: ImmediateLane): void {
   emitUnary(x, (a, _, lane) => select(immediate, a, x, lane));
 }
 
-const shuffleDoublewords: ImmediateLane = (immediate, a, x) => pickElements(x, immediate, 4, twoBitFields(4), a);
+const shuffleDoublewords: ImmediateLane = (immediate, a, x) =>
+  pickElements(x, immediate, 4, twoBitFields(4), a);
 const shuffleLowWords: ImmediateLane = (immediate, a, x) =>
   pickElements(x, immediate, 2, [...twoBitFields(4), ...fixedFields(4, 4)], a);
 const shuffleHighWords: ImmediateLane = (immediate, a, x) =>
@@ -101,7 +115,12 @@ define(withVex("palignr"), (x) => {
   } else emitBinary(x, (a, b) => swizzleTwo(b, a, control));
 });
 
-function blendByImmediate(name: string, element: 2 | 4 | 8, perLane: number, mnemonics = withVex(name)): void {
+function blendByImmediate(
+  name: string,
+  element: 2 | 4 | 8,
+  perLane: number,
+  mnemonics = withVex(name),
+): void {
   define(mnemonics, (x) => {
     const immediate = lastImmediate(x);
     emitBinary(x, (a, b, _, lane) =>

@@ -4,12 +4,12 @@
  * Several accesses are made before the stack pointer moves, so that a fault leaves the registers as they were.
  */
 import { I32, I64 } from "../../wasm/value.js";
-import { define, type Emit, Register, Vector } from "../emit.js";
+import { define, Register, Vector } from "../emit.js";
 import { Flag } from "../flags.js";
 import { helper } from "../helper.js";
-import { Segment } from "../instruction.js";
-import { CR4, FLAG_OTHERS, STACK_MASK } from "../state.js";
+import { CR4, FLAG_OTHERS } from "../state.js";
 import { readSelector } from "./integer.js";
+import { stackAddress, stackOffset, stackPointer, writeStackSized } from "./stack-address.js";
 
 const { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI } = Register;
 
@@ -25,27 +25,6 @@ const popSegment = helper("popSegment", ["i32", "i32", "i32"], "i32");
 const popFlags = helper("popFlags", ["i64", "i32"], "i32");
 
 const options = { long: true, operandSize: true } as const;
-
-/** An offset in the stack segment, cut to the size of the stack pointer. Fixed. */
-const stackOffset = (x: Emit, offset: I64): I64 =>
-  x.let(x.long ? offset : offset.and(x.stateI64(STACK_MASK)));
-
-const stackPointer = (x: Emit): I64 => x.readRegister(RSP, 64);
-
-/** Linear address in the stack segment for one access of the operand size. */
-function stackAddress(x: Emit, offset: I64, access: "read" | "write"): I64 {
-  return x.segmentAddress(Segment.SS, stackOffset(x, offset), access, x.operandSize / 8);
-}
-
-/** Writes the part of a register that the stack pointer's size covers. */
-function writeStackSized(x: Emit, register: number, value: I64): void {
-  if (x.long) {
-    x.writeRegister(register, 64, value);
-    return;
-  }
-  const mask = x.let(x.stateI64(STACK_MASK));
-  x.writeRegister(register, 64, x.readRegister(register, 64).and(mask.not()).or(value.and(mask)));
-}
 
 define("push", (x) => x.push(x.operands[0]!.kind === "seg" ? readSelector(x, 0) : x.read(0)), options);
 
@@ -86,7 +65,7 @@ define(
       const offset = stackPointer(x).sub((i + 1) * bytes);
       x.store(x.operandSize, stackAddress(x, offset, "write"), x.readRegister(register, x.operandSize));
     }
-    x.dropStack(I64.const(-8 * bytes));
+    x.dropStack(-8 * bytes);
   },
   options,
 );
@@ -95,8 +74,9 @@ define(
   "popa",
   (x) => {
     const bytes = x.operandSize / 8;
-    const values = ALL_REGISTERS.map((_, i) => x.peek(x.operandSize, (7 - i) * bytes));
-    for (const [i, register] of ALL_REGISTERS.entries()) {
+    const popped = [...ALL_REGISTERS].reverse();
+    const values = popped.map((_, i) => x.peek(x.operandSize, i * bytes));
+    for (const [i, register] of popped.entries()) {
       if (register !== RSP) x.writeRegister(register, x.operandSize, values[i]!);
     }
     x.dropStack(8 * bytes);
@@ -148,7 +128,8 @@ define(
       x.store(operandSize, stackAddress(x, top.value, "write"), value);
     };
     push(x.let(x.readRegister(RBP, operandSize)));
-    const frame = x.let(top.value);
+    const frame = f.local("i64");
+    f.set(frame, top.value);
     const level = f.local("i32");
     f.set(level, x.read(1).toI32().and(31));
     f.if(level.value, () => {
@@ -163,19 +144,17 @@ define(
           f.br(again);
         }),
       );
-      push(frame);
+      push(frame.value);
     });
     // The manual asks for the fault that a write at the final stack pointer would cause.
     const final = x.let(top.value.sub(allocated));
     x.hostUpdate(stackAddress(x, final, "write"), bytes, () => {});
-    writeFrame(x, frame);
+    // As wide as it is pushed.
+    x.writeRegister(RBP, operandSize, frame.value);
     writeStackSized(x, RSP, final);
   },
   options,
 );
-
-/** The frame pointer is written as wide as it is pushed. */
-const writeFrame = (x: Emit, frame: I64): void => x.writeRegister(RBP, x.operandSize, frame);
 
 define(
   "leave",

@@ -1,0 +1,45 @@
+/**
+ * The guests that `vt86 run` knows by name.
+ */
+import { tourImage } from "../guests/tour.js";
+import { UsageError } from "../host/usage-error.js";
+import type { BootImage, ModuleFile } from "../machine/config.js";
+import { debianGuest } from "./debian-guest.js";
+
+export interface GuestImages {
+  readonly kernel: BootImage;
+  readonly modules: readonly ModuleFile[];
+}
+
+/** vt86's own small guest. */
+export function builtinGuest(append: string | undefined): GuestImages {
+  return { kernel: { ...tourImage(), commandLine: append ?? "" }, modules: [] };
+}
+
+export interface DebianRequest {
+  readonly kernelPackage: string;
+  readonly append: string | undefined;
+  readonly script: string | undefined;
+  readonly progress: (text: string) => void;
+}
+
+/** Debian's kernel with BusyBox; the built-in guest where the package tools are missing. */
+export async function debianImages(request: DebianRequest): Promise<GuestImages> {
+  const { kernelPackage, append, script, progress } = request;
+  try {
+    const { name, kernel, initrd } = await debianGuest({
+      kernelPackage,
+      progress,
+      ...(script === undefined ? {} : { script }),
+    });
+    progress(`booting ${name}; Ctrl-A X quits, 'poweroff -f' in the guest switches it off`);
+    return {
+      kernel: { name, data: kernel, commandLine: append ?? "console=ttyS0" },
+      modules: [{ name: "initrd", data: initrd }],
+    };
+  } catch (error) {
+    if (!(error instanceof UsageError) || script !== undefined) throw error;
+    progress(`${error.message} Booting the built-in guest instead.`);
+    return builtinGuest(undefined);
+  }
+}

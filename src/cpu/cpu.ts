@@ -1,0 +1,349 @@
+/**
+ * One logical processor: the architectural state with everything around the instructions: translation,
+ * events, time, interrupts, MSRs. It is the context of the system instructions (context.ts) and what an
+ * engine runs.
+ */
+import { Vector } from "../isa/emit.js";
+import { Flag } from "../isa/flags.js";
+import * as S from "../isa/state.js";
+import type { PhysicalMap } from "../memory/physical.js";
+import type { PortSpace } from "../memory/ports.js";
+import type { Timeline } from "../time/timeline.js";
+import type { LocalApic } from "./apic/local-apic.js";
+import type { CpuContext, CpuidResult, SystemFeatures, TlbControl } from "./context.js";
+import { CpuState } from "./cpu-state.js";
+import { DebugUnit } from "./debug.js";
+import type { CpuEvent } from "./event.js";
+import { EventKind } from "./event.js";
+import { deliverEvent, deliverException, deliverInterrupt } from "./exceptions.js";
+import { Fault } from "./fault.js";
+import type { Intercepts } from "./intercepts.js";
+import type { LinearMemory } from "./linear-memory.js";
+import { type CodePages, Mmu } from "./mmu.js";
+import { updateMode } from "./mode.js";
+import { checkSegment } from "./segment-check.js";
+
+/** What the processor needs from its surroundings and its model. */
+export interface CpuParts {
+  readonly memory: WebAssembly.Memory;
+  /** Address of the state block in the memory. */
+  readonly stateAt: number;
+  /** Address of the TLB views. */
+  readonly viewsAt: number;
+  /** Address of a 4 KiB page; the processor fills it with FFh. */
+  readonly emptyPageAt: number;
+  readonly physical: PhysicalMap;
+  readonly ports: PortSpace;
+  readonly features: SystemFeatures;
+  readonly page1g: boolean;
+  cpuid(leaf: number, subleaf: number): CpuidResult;
+}
+
+/** The registers that live outside the state block. */
+export interface MsrAccess {
+  read(index: number): bigint;
+  write(index: number, value: bigint): void;
+}
+
+/** What executes instructions. */
+export interface CpuEngine {
+  /** Runs until the state's BUDGET is used up, ATTENTION is set, or an instruction leaves. */
+  run(): void;
+  /** Runs one instruction. */
+  step(): void;
+  readonly code: CodePages;
+}
+
+export class Cpu implements CpuContext {
+  readonly state: CpuState;
+  readonly mmu: Mmu;
+  readonly memory: LinearMemory;
+  readonly tlb: TlbControl;
+  readonly debug: DebugUnit;
+  readonly physical: PhysicalMap;
+  readonly ports: PortSpace;
+  readonly features: SystemFeatures;
+  readonly emptyPage: number;
+  intercepts: Intercepts | undefined;
+  delivering: CpuEvent | undefined;
+  nmiBlocked = false;
+  /** In HLT or MWAIT. */
+  halted = false;
+  private haltBreaksOnMasked = false;
+  /** After a triple fault: nothing but a reset helps. */
+  shutdown = false;
+  private nmiPending = false;
+  /** Events the processor has taken, for `--stats`. */
+  readonly counts = { exceptions: 0, interrupts: 0 };
+
+  private engine!: CpuEngine;
+  private timeline!: Timeline;
+  apic!: LocalApic;
+  private msrs!: MsrAccess;
+  /** The tick at which the budget reaches zero. */
+  private sliceEnd = 0;
+  /** Ticks that passed without instructions (HLT, pacing). */
+  private skipped = 0;
+  /** TSC minus ticks (IA32_TSC_ADJUST, WRMSR). */
+  tscOffset = 0n;
+
+  constructor(private readonly parts: CpuParts) {
+    this.state = new CpuState(parts.memory.buffer, parts.stateAt);
+    this.physical = parts.physical;
+    this.ports = parts.ports;
+    this.features = parts.features;
+    this.emptyPage = parts.emptyPageAt;
+    new Uint8Array(parts.memory.buffer).fill(0xff, parts.emptyPageAt, parts.emptyPageAt + 4096);
+    const code: CodePages = {
+      has: (page) => this.engine?.code.has(page) ?? false,
+      overlaps: (host, length) => this.engine?.code.overlaps(host, length) ?? false,
+      written: (host, length) => this.engine?.code.written(host, length),
+    };
+    this.state.setU32(S.PENDING, S.Pending.none);
+    this.mmu = new Mmu(
+      this.state,
+      parts.physical,
+      code,
+      parts.viewsAt,
+      parts.features.physicalBits,
+      () => parts.page1g,
+    );
+    this.memory = this.mmu;
+    this.tlb = this.mmu;
+    this.debug = new DebugUnit(this.state, () => this.watchMemory());
+    parts.physical.onChange = () => this.mmu.flushAll();
+  }
+
+  /** Completes the construction with the parts that need the CPU themselves. */
+  connect(engine: CpuEngine, timeline: Timeline, apic: LocalApic, msrs: MsrAccess): void {
+    this.engine = engine;
+    this.timeline = timeline;
+    this.apic = apic;
+    this.msrs = msrs;
+    timeline.onEarlier = () => this.trimBudget();
+  }
+
+  // --- time ---
+
+  /** The current tick, exact also while an instruction runs. */
+  now(): number {
+    return this.sliceEnd - this.state.i32(S.BUDGET) - this.state.i32(S.LEFT);
+  }
+
+  /** Instructions retired since power-on. */
+  get instructions(): number {
+    return this.now() - this.skipped;
+  }
+
+  /** Lets time pass without executing, up to `tick`. */
+  skipTo(tick: number): void {
+    const delta = tick - this.now();
+    if (delta <= 0) return;
+    this.sliceEnd += delta;
+    this.skipped += delta;
+  }
+
+  shortenSlice(ticks: number): void {
+    this.sliceEnd -= ticks;
+  }
+
+  trimBudget(): void {
+    const excess = this.sliceEnd - this.timeline.next;
+    if (excess <= 0) return;
+    this.state.setU32(S.BUDGET, this.state.i32(S.BUDGET) - excess);
+    this.sliceEnd -= excess;
+  }
+
+  // --- running ---
+
+  /** The CPU can do nothing until time passes or an interrupt comes. */
+  get idle(): boolean {
+    return this.halted && !this.wakes();
+  }
+
+  /** Whether something pending ends HLT. */
+  private wakes(): boolean {
+    if (this.nmiPending && !this.nmiBlocked) return true;
+    return (this.haltBreaksOnMasked || this.state.flag(Flag.IF)) && this.interruptPending();
+  }
+
+  private interruptPending(): boolean {
+    return this.apic.pending() >= 0 || this.apic.extIntPending;
+  }
+
+  /** Executes until tick `until`, HLT, or shutdown. */
+  execute(until: number): void {
+    const { state } = this;
+    while (!this.shutdown) {
+      const left = until - this.now();
+      if (left <= 0) return;
+      state.setU32(S.BUDGET, Math.min(left, 0x40000000));
+      this.sliceEnd = until - left + state.i32(S.BUDGET);
+      this.trimBudget();
+      if (state.i32(S.BUDGET) <= 0) return;
+      if (this.halted) {
+        if (!this.wakes()) return;
+        this.halted = false;
+      }
+      state.setU32(S.ATTENTION, 0);
+      if (this.takeEvent()) continue;
+      if (state.u32(S.SHADOW) !== 0) this.passShadow();
+      else this.engine.run();
+    }
+  }
+
+  /** One instruction under an interrupt shadow; then the shadow is over. */
+  private passShadow(): void {
+    const { state } = this;
+    if (!this.stepping && !this.nmiPending && !this.interruptPending()) {
+      // Nothing waits, so nothing is held back: the shadow needs no stepping.
+      state.setU32(S.SHADOW, 0);
+      this.engine.run();
+      return;
+    }
+    const before = state.u32(S.SHADOW);
+    this.engine.step();
+    if (state.u32(S.SHADOW) === before) state.setU32(S.SHADOW, 0);
+  }
+
+  /** Delivers an NMI or interrupt if one can be taken now. */
+  private takeEvent(): boolean {
+    const { state } = this;
+    const shadow = state.u32(S.SHADOW);
+    if (this.nmiPending && !this.nmiBlocked && shadow === 0) {
+      this.nmiPending = false;
+      this.nmiBlocked = true;
+      deliverEvent(this, {
+        vector: 2,
+        kind: EventKind.nmi,
+        error: undefined,
+        payload: 0n,
+        returnRip: state.rip,
+        resume: false,
+      });
+      return true;
+    }
+    if (shadow !== 0 || !state.flag(Flag.IF)) return false;
+    if (this.apic.pending() < 0 && !this.apic.extIntPending) return false;
+    const vector = this.apic.acknowledge();
+    if (vector < 0) return false;
+    this.counts.interrupts++;
+    deliverInterrupt(this, vector);
+    return true;
+  }
+
+  /** Makes the CPU leave the engine before the next block. */
+  interrupt(): void {
+    this.state.setU32(S.ATTENTION, 1);
+  }
+
+  /** The local APIC or the INTR pin changed: look before the next block. */
+  readonly onInterruptChange = (): void => {
+    if (this.halted || this.state.flag(Flag.IF)) this.state.setU32(S.ATTENTION, 1);
+  };
+
+  nmi(): void {
+    this.nmiPending = true;
+    this.state.setU32(S.ATTENTION, 1);
+  }
+
+  // --- what the engine asks ---
+
+  /** Single step, breakpoints, or RF, which is over after one instruction. */
+  get stepping(): boolean {
+    return this.state.flag(Flag.TF | Flag.RF) || this.debug.armed || this.debug.hasPending;
+  }
+
+  /** Before an instruction that runs alone; throws the #DB of an instruction breakpoint. */
+  beforeFetch(low: number, high: number): void {
+    if (!this.stepping) return;
+    const bits = this.debug.instructionBreakpoint((BigInt(high >>> 0) << 32n) | BigInt(low >>> 0));
+    if (bits !== 0) throw new Fault(Vector.DB, 0, BigInt(bits));
+    this.debug.beginInstruction();
+  }
+
+  /** After an instruction that ran alone completed: delivers the traps that it met. */
+  afterStep(): void {
+    const { state } = this;
+    if (state.flag(Flag.RF)) state.setFlag(Flag.RF, false);
+    const trap = this.debug.endInstruction();
+    if (trap) deliverException(this, trap);
+  }
+
+  /** Data breakpoints: the MMU must see every access to their pages. */
+  private watchMemory(): void {
+    const { mmu } = this;
+    const points = this.debug.dataBreakpoints();
+    mmu.watchedPages.clear();
+    for (const { linear, length } of points) {
+      for (const at of [linear, linear + BigInt(length - 1)]) mmu.watchedPages.add(Number(BigInt.asUintN(64, at) >> 12n));
+    }
+    mmu.onDataAccess = points.length > 0 ? (at, length, write) => void this.debug.dataBreakpoint(at, length, write) : undefined;
+    mmu.flushAll();
+  }
+
+  exception(vector: number, error: number, address: bigint): void {
+    this.counts.exceptions++;
+    // Time passes with every exception, so that a guest that faults without end cannot stop the clock.
+    this.state.setU32(S.BUDGET, this.state.i32(S.BUDGET) - 1);
+    deliverException(this, new Fault(vector, error, address));
+  }
+
+  checkSegment(segment: number, offset: number, bytes: number, write: boolean): void {
+    checkSegment(this.state, segment, offset, bytes, write);
+  }
+
+  // --- CpuContext ---
+
+  get taskPriority(): number {
+    return this.apic.taskPriority;
+  }
+  set taskPriority(value: number) {
+    this.apic.taskPriority = value;
+  }
+
+  modeChanged(): void {
+    updateMode(this.state);
+    this.mmu.modeChanged();
+  }
+
+  accessRightsChanged(): void {
+    this.mmu.selectView();
+  }
+
+  loadPdptes(cr3: bigint): boolean {
+    return this.mmu.loadPdptes(Number(cr3 & 0xffffffffn));
+  }
+
+  halt(_kind: "hlt" | "mwait", breakOnMasked: boolean): void {
+    this.halted = true;
+    this.haltBreaksOnMasked = breakOnMasked;
+    this.state.setU32(S.ATTENTION, 1);
+  }
+
+  requestShutdown(): void {
+    this.shutdown = true;
+    this.state.setU32(S.ATTENTION, 1);
+  }
+
+  tsc(): bigint {
+    return BigInt(this.now()) + this.tscOffset;
+  }
+
+  cpuid(leaf: number, subleaf: number): CpuidResult {
+    return this.parts.cpuid(leaf, subleaf);
+  }
+
+  readMsr(index: number): bigint {
+    return this.msrs.read(index);
+  }
+
+  writeMsr(index: number, value: bigint): void {
+    this.msrs.write(index, value);
+  }
+
+  /** No performance counter is implemented: RDPMC raises #GP(0) for every index. */
+  readPerformanceCounter(): bigint {
+    throw new Fault(13, 0);
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * SYSCALL and SYSRET (SDM vol. 2; APM vol. 3). The segments come from IA32_STAR without looking at the
+ * descriptor tables.
+ */
+import { Register, Vector } from "../isa/emit.js";
+import { Flag } from "../isa/flags.js";
+import { Control } from "../isa/helper.js";
+import { CSTAR, FMASK, LSTAR, STAR } from "../isa/state.js";
+import { isCanonical } from "./canonical.js";
+import type { CpuContext } from "./context.js";
+import { type CpuState, Rights, SegmentIndex } from "./cpu-state.js";
+import { Fault } from "./fault.js";
+import { continueAfterFlags } from "./flag-write.js";
+import { Efer } from "./mmu.js";
+import { requireRing0 } from "./privilege.js";
+import { FLAT_CODE, FLAT_DATA, FLAT_LIMIT, writeSegment } from "./segment-write.js";
+
+const R11 = 11;
+const DPL3 = 3 << Rights.dplShift;
+/** RFLAGS bits that SYSRET can restore from R11: all that exist but RF and VM. */
+const SYSRET_FLAGS = 0x3c_7fd7;
+
+function requireSyscall(context: CpuContext): void {
+  const { state } = context;
+  // Intel's SYSCALL exists in 64-bit mode only (SDM vol. 2, SYSCALL).
+  const exists = context.features.vendor === "amd" ? state.protectedMode : state.long;
+  if ((state.efer & Efer.SCE) === 0 || !exists) throw new Fault(Vector.UD);
+}
+
+function flatCode(state: CpuState, selector: number, size: 32 | 64, dpl: number): void {
+  writeSegment(state, SegmentIndex.CS, selector, 0, FLAT_LIMIT, FLAT_CODE | dpl | (size === 64 ? Rights.L : Rights.DB));
+}
+
+function flatStack(state: CpuState, selector: number, dpl: number): void {
+  writeSegment(state, SegmentIndex.SS, selector, 0, FLAT_LIMIT, FLAT_DATA | dpl);
+}
+
+export function systemCall(context: CpuContext): number {
+  requireSyscall(context);
+  const { state } = context;
+  const selector = state.u32(STAR + 4) & 0xfffc;
+  if (!state.longModeActive) return legacySystemCall(context, selector);
+  const flags = state.rflags & ~Flag.RF;
+  const target = state.u64(state.long ? LSTAR : CSTAR);
+  state.setGpr(Register.RCX, state.nextRip);
+  state.setGpr(R11, BigInt(flags));
+  state.rflags = flags & ~state.u32(FMASK);
+  flatCode(state, selector, 64, 0);
+  flatStack(state, selector + 8, 0);
+  state.cpl = 0;
+  state.rip = target;
+  context.modeChanged();
+  return state.flag(Flag.TF) ? Control.leave : Control.jump;
+}
+
+/** AMD's SYSCALL outside long mode: EIP is in the low half of STAR. */
+function legacySystemCall(context: CpuContext, selector: number): number {
+  const { state } = context;
+  state.setGpr(Register.RCX, state.nextRip);
+  state.setFlag(Flag.IF | Flag.VM | Flag.RF, false);
+  flatCode(state, selector, 32, 0);
+  flatStack(state, selector + 8, 0);
+  state.cpl = 0;
+  state.rip = BigInt(state.u32(STAR));
+  context.modeChanged();
+  return Control.jump;
+}
+
+/** @param operandSize 64 returns to 64-bit code, 32 to compatibility mode */
+export function systemReturn(context: CpuContext, operandSize: number): number {
+  requireSyscall(context);
+  requireRing0(context);
+  const { state } = context;
+  const couldInterrupt = state.flag(Flag.IF);
+  const selector = state.u32(STAR + 4) >>> 16;
+  const rcx = state.gpr(Register.RCX);
+  if (operandSize === 64 && state.longModeActive) {
+    // Intel checks RCX while still in ring 0; AMD loads it, and the fetch in ring 3 faults.
+    if (context.features.vendor === "intel" && !isCanonical(state, rcx)) throw new Fault(Vector.GP, 0);
+    flatCode(state, ((selector + 16) & 0xffff) | 3, 64, DPL3);
+    state.rip = rcx;
+  } else {
+    flatCode(state, selector | 3, 32, DPL3);
+    state.rip = BigInt.asUintN(32, rcx);
+  }
+  flatStack(state, ((selector + 8) & 0xffff) | 3, DPL3);
+  if (state.longModeActive) state.rflags = (state.gpr32(R11) & SYSRET_FLAGS) | 2;
+  else state.setFlag(Flag.IF, true);
+  state.cpl = 3;
+  context.modeChanged();
+  return continueAfterFlags(state, couldInterrupt);
+}

@@ -1,0 +1,46 @@
+/** SGDT, SIDT, LGDT and LIDT (SDM vol. 2). */
+import { Vector } from "../isa/emit.js";
+import { GDTR_BASE, GDTR_LIMIT, IDTR_BASE, IDTR_LIMIT } from "../isa/state.js";
+import { isCanonical } from "./canonical.js";
+import type { CpuContext } from "./context.js";
+import { Fault } from "./fault.js";
+import { requireRing0, requireUserModeInstructions } from "./privilege.js";
+
+/** Which register: the values that the helpers take. */
+export const TableRegister = { GDTR: 0, IDTR: 1 } as const;
+
+const fields = (which: number) =>
+  which === TableRegister.GDTR ? { base: GDTR_BASE, limit: GDTR_LIMIT } : { base: IDTR_BASE, limit: IDTR_LIMIT };
+
+/** Bytes of the pseudo-descriptor: a 16-bit limit and a base of 32 or 64 bits. */
+const sizeOf = (context: CpuContext): 6 | 10 => (context.state.long ? 10 : 6);
+
+export function storeTable(context: CpuContext, which: number, linear: bigint): void {
+  requireUserModeInstructions(context);
+  context.intercepts?.instruction(which === TableRegister.GDTR ? "sgdt" : "sidt", linear);
+  const { state } = context;
+  const { base, limit } = fields(which);
+  const bytes = new Uint8Array(sizeOf(context));
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, state.u32(limit), true);
+  if (bytes.length === 10) view.setBigUint64(2, state.u64(base), true);
+  else view.setUint32(2, state.u32(base), true);
+  context.memory.writeBytes(BigInt.asUintN(64, linear), bytes);
+}
+
+/** @param operandSize with 16 the base has 24 bits */
+export function loadTable(context: CpuContext, which: number, linear: bigint, operandSize: number): void {
+  requireRing0(context);
+  context.intercepts?.instruction(which === TableRegister.GDTR ? "lgdt" : "lidt", linear);
+  const { state } = context;
+  const bytes = context.memory.readBytes(BigInt.asUintN(64, linear), sizeOf(context));
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let address: bigint;
+  if (bytes.length === 10) {
+    address = view.getBigUint64(2, true);
+    if (!isCanonical(state, address)) throw new Fault(Vector.GP, 0);
+  } else address = BigInt(operandSize === 16 ? view.getUint32(2, true) & 0xff_ffff : view.getUint32(2, true));
+  const { base, limit } = fields(which);
+  state.setU32(limit, view.getUint16(0, true));
+  state.setU64(base, address);
+}

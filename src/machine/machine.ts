@@ -1,0 +1,270 @@
+/**
+ * A machine: a PC put together from a configuration, with a guest loaded, that can be run, paused, looked at
+ * and disposed of.
+ *
+ * `run` executes in bursts of a few milliseconds and lets the host's event loop breathe in between, so input,
+ * timers and other machines get their turn.
+ */
+import { defaultAcpiConfig } from "../boot/acpi/config.js";
+import { writeAcpiTables } from "../boot/acpi/tables.js";
+import { loadKernel } from "../boot/detect.js";
+import { memoryMap } from "../boot/e820.js";
+import { writeSmbiosTables } from "../boot/smbios.js";
+import { gunzip } from "../host/gunzip.js";
+import { breathe, Sleep } from "../host/pause.js";
+import { NOT_RAM } from "../memory/physical.js";
+import { TICKS_PER_SECOND } from "../time/timeline.js";
+import { checkMemory, DEFAULT_CPU, DEFAULT_MEMORY, type MachineConfig } from "./config.js";
+import { SerialConsole } from "./console.js";
+import { applyEntryState } from "./entry.js";
+import { Pc } from "./pc.js";
+import { type RegisterFile, readRegisters } from "./registers.js";
+import { stateHash } from "./state-hash.js";
+
+/** Why a run ended. */
+export type MachineExit =
+  /** The guest switched the machine off. */
+  | { readonly reason: "power-off" }
+  /** The guest wrote to the debug-exit port. QEMU's process status would be `code * 2 + 1`. */
+  | { readonly reason: "debug-exit"; readonly code: number }
+  /** The guest asked for a reset, and `onReset` is `stop`. */
+  | { readonly reason: "reset" }
+  /** Triple fault, and `onReset` is `stop`. */
+  | { readonly reason: "triple-fault" }
+  /** {@link Machine.pause} was called. */
+  | { readonly reason: "paused" };
+
+/** Host milliseconds of one burst. */
+const BURST_MS = 8;
+/** Instructions between two looks at the host's clock. */
+const SLICE = 1_000_000;
+/** Guest time never jumps forward by more than this, in ticks: a laptop that slept is no reason for a storm of timer interrupts. */
+const LARGEST_JUMP = TICKS_PER_SECOND;
+
+export class Machine {
+  readonly console = new SerialConsole();
+  /** Bytes that the guest writes to the debug console (ports 402h and E9h). */
+  onDebugByte: ((byte: number) => void) | undefined;
+  private pc!: Pc;
+  private exit: MachineExit | undefined;
+  private resetRequested = false;
+  private running = false;
+  private pauseRequested = false;
+  private readonly sleep = new Sleep();
+  private readonly config: Required<Pick<MachineConfig, "memory" | "cpu" | "clock" | "onReset">> & MachineConfig;
+  /** Host time (ms) at which guest tick 0 would have been. */
+  private epoch = 0;
+  private kernel!: Uint8Array;
+
+  private constructor(config: MachineConfig) {
+    this.config = {
+      ...config,
+      memory: checkMemory(config.memory ?? DEFAULT_MEMORY),
+      cpu: config.cpu ?? DEFAULT_CPU,
+      clock: config.clock ?? "host",
+      onReset: config.onReset ?? "reboot",
+    };
+    this.console.onInput = () => this.sleep.wake();
+  }
+
+  /**
+   * Builds a machine with its guest loaded, ready to run.
+   * @throws UsageError when the configuration or an image is not usable
+   */
+  static async create(config: MachineConfig): Promise<Machine> {
+    const machine = new Machine(config);
+    machine.kernel = await gunzip(config.kernel.data, config.kernel.name);
+    machine.powerOn();
+    return machine;
+  }
+
+  /** Builds the PC (again) and loads the guest into it. */
+  private powerOn(): void {
+    const { config } = this;
+    const memory = this.pc?.memory;
+    this.pc = new Pc({
+      config,
+      memory,
+      events: {
+        powerOff: () => this.stop({ reason: "power-off" }),
+        debugExit: (code) => this.stop({ reason: "debug-exit", code }),
+        reset: () => {
+          this.resetRequested = true;
+          this.pc.cpu.interrupt();
+        },
+        debugByte: (byte) => this.onDebugByte?.(byte),
+        serial: (byte) => this.console.output(byte),
+      },
+    });
+    const { pc } = this;
+    const boot = pc.bootMemory;
+    const rsdp = writeAcpiTables(boot, defaultAcpiConfig(boot.lowRam, boot.highRam, 1));
+    writeSmbiosTables(boot, { ...boot, processors: 1, version: "0.1", megahertz: TICKS_PER_SECOND / 1_000_000 });
+    const entry = loadKernel(boot, {
+      kernel: this.kernel,
+      name: config.kernel.name,
+      commandLine: config.kernel.commandLine ?? "",
+      modules: (config.modules ?? []).map(({ name, data, commandLine }) => ({ data, commandLine: commandLine ?? name })),
+      memoryMap: memoryMap(boot),
+      rsdp,
+    });
+    applyEntryState(pc.cpu, entry);
+    this.console.attach(pc.board.com1);
+    this.epoch = performance.now();
+  }
+
+  private stop(exit: MachineExit): void {
+    this.exit = exit;
+    this.pc.cpu.interrupt();
+  }
+
+  /** Runs until the guest ends or {@link pause} is called. */
+  async run(): Promise<MachineExit> {
+    if (this.running) throw new Error("the machine is running already");
+    if (this.exit && this.exit.reason !== "paused") return this.exit;
+    this.running = true;
+    this.pauseRequested = false;
+    this.exit = undefined;
+    this.epoch = performance.now() - this.pc.cpu.now() / 1e6;
+    try {
+      while (!this.exit) {
+        const idleUntil = this.burst();
+        this.console.flush();
+        if (this.pauseRequested && !this.exit) this.exit = { reason: "paused" };
+        if (this.exit) break;
+        if (idleUntil === undefined) await breathe();
+        else await this.idle(idleUntil);
+      }
+    } finally {
+      this.running = false;
+      this.console.flush();
+    }
+    return this.exit;
+  }
+
+  /** Executes for a few milliseconds. Returns the tick until which the guest sleeps, if it does. */
+  private burst(): number | undefined {
+    const end = performance.now() + BURST_MS;
+    const { cpu, timeline } = this.pc;
+    do {
+      if (this.config.clock === "host") this.keepPace();
+      timeline.runDue(cpu.now());
+      if (cpu.idle) {
+        if (this.config.clock === "host" || timeline.next === Number.POSITIVE_INFINITY) return timeline.next;
+        cpu.skipTo(timeline.next);
+        continue;
+      }
+      cpu.execute(Math.min(timeline.next, cpu.now() + SLICE));
+      if (this.exit) return undefined;
+      if (cpu.shutdown || this.resetRequested) {
+        this.handleReset(cpu.shutdown);
+        return undefined;
+      }
+    } while (performance.now() < end);
+    return undefined;
+  }
+
+  private handleReset(tripleFault: boolean): void {
+    this.resetRequested = false;
+    if (this.config.onReset === "stop") this.exit = { reason: tripleFault ? "triple-fault" : "reset" };
+    else this.powerOn();
+  }
+
+  /** Moves guest time forward to the host's where it lags behind. */
+  private keepPace(): void {
+    const { cpu } = this.pc;
+    const target = (performance.now() - this.epoch) * 1e6;
+    const now = cpu.now();
+    if (target - now > LARGEST_JUMP) this.epoch += (target - now - LARGEST_JUMP) / 1e6;
+    if (target > now) cpu.skipTo(Math.floor(Math.min(target, now + LARGEST_JUMP)));
+  }
+
+  /** The guest sleeps: waits for the tick (on the host's clock), or for input. */
+  private async idle(until: number): Promise<void> {
+    const milliseconds = (until - this.pc.cpu.now()) / 1e6;
+    if (milliseconds < 1) await breathe();
+    else await this.sleep.wait(milliseconds);
+  }
+
+  /** Ends {@link run} soon, with reason `paused`. Running again goes on where it stopped. */
+  pause(): void {
+    this.pauseRequested = true;
+    this.sleep.wake();
+  }
+
+  /** Executes exactly `count` instructions (fewer if the guest sleeps or ends), without pacing. For tests and debuggers. */
+  runInstructions(count: number): void {
+    const { cpu, timeline } = this.pc;
+    const end = cpu.instructions + count;
+    while (cpu.instructions < end && !this.exit && !cpu.shutdown && !this.resetRequested) {
+      timeline.runDue(cpu.now());
+      if (cpu.idle) {
+        if (timeline.next === Number.POSITIVE_INFINITY) return;
+        cpu.skipTo(timeline.next);
+        continue;
+      }
+      cpu.execute(Math.min(timeline.next, cpu.now() + (end - cpu.instructions)));
+    }
+  }
+
+  /** Instructions retired since power-on. */
+  get instructions(): number {
+    return this.pc.cpu.instructions;
+  }
+
+  /** Guest time since power-on, in nanoseconds. */
+  get time(): number {
+    return this.pc.cpu.now();
+  }
+
+  /** What engine, TLB and events have counted; for `--stats`. */
+  get statistics(): Readonly<Record<string, number>> {
+    return this.pc.statistics;
+  }
+
+  registers(): RegisterFile {
+    return readRegisters(this.pc.cpu.state);
+  }
+
+  /**
+   * Reads guest-physical memory. Where there is no RAM the bytes are FFh; devices are not touched.
+   */
+  readPhysical(address: number, length: number): Uint8Array {
+    const bytes = new Uint8Array(this.pc.memory.buffer);
+    const result = new Uint8Array(length).fill(0xff);
+    for (let done = 0; done < length; ) {
+      const at = address + done;
+      const size = Math.min(length - done, 4096 - (at % 4096));
+      const host = this.pc.physical.hostAddress(at, false);
+      if (host !== NOT_RAM) result.set(bytes.subarray(host, host + size), done);
+      done += size;
+    }
+    return result;
+  }
+
+  /** Writes guest-physical memory; what is not RAM is left alone. */
+  writePhysical(address: number, data: Uint8Array): void {
+    this.pc.bootMemory.write(address, data);
+  }
+
+  /** SHA-256 over RAM and the CPU's architectural state: equal for equal runs. */
+  hash(): Promise<string> {
+    return stateHash(this.pc);
+  }
+
+  /** Presses the power button: an ACPI guest shuts down. */
+  pressPowerButton(): void {
+    this.pc.board.pm.pressPowerButton();
+    this.sleep.wake();
+  }
+
+  /** Ends the machine; its memory is free once no reference to it is left. */
+  dispose(): void {
+    this.pause();
+    this.exit ??= { reason: "paused" };
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
