@@ -50,7 +50,12 @@ export function isLongCode(context: CpuContext, descriptor: Descriptor): boolean
 }
 
 /** Checks an entry point: canonical in 64-bit code, else inside the limit. Returns it cut to its width. */
-export function checkEntryPoint(context: CpuContext, descriptor: Descriptor, offset: bigint, external = 0): bigint {
+export function checkEntryPoint(
+  context: CpuContext,
+  descriptor: Descriptor,
+  offset: bigint,
+  external = 0,
+): bigint {
   if (isLongCode(context, descriptor)) {
     if (!isCanonical(context.state, offset)) throw new Fault(Vector.GP, external);
     return offset;

@@ -8,8 +8,8 @@ import { Vector } from "../isa/emit.js";
 import { Control } from "../isa/helper.js";
 import { SEGMENT_RIGHTS } from "../isa/state.js";
 import type { CpuContext } from "./context.js";
-import { CR3_NO_FLUSH, loadCr3, usesPdptes } from "./cr3.js";
 import { Rights, SegmentIndex } from "./cpu-state.js";
+import { CR3_NO_FLUSH, loadCr3, usesPdptes } from "./cr3.js";
 import { Fault } from "./fault.js";
 import { Cr0, Cr4, Efer } from "./mmu.js";
 import { requireRing0, requireUserModeInstructions } from "./privilege.js";
@@ -97,7 +97,8 @@ export function writeCr0(context: CpuContext, value: bigint): void {
     const long64 = (state.rights(SegmentIndex.CS) & Rights.L) !== 0;
     if (paging && (efer & Efer.LME) !== 0) {
       // IA-32e mode is entered from a code segment that is not 64-bit, with PAE, and without a 16-bit TSS.
-      const tss16 = (state.rights(SegmentIndex.TR) & 0x8) === 0 && (state.rights(SegmentIndex.TR) & Rights.P) !== 0;
+      const tss16 =
+        (state.rights(SegmentIndex.TR) & 0x8) === 0 && (state.rights(SegmentIndex.TR) & Rights.P) !== 0;
       if ((state.cr4 & Cr4.PAE) === 0 || long64 || tss16) throw generalProtection();
       efer |= Efer.LMA;
     } else if (!paging) {
@@ -180,5 +181,6 @@ export function clearTaskSwitched(context: CpuContext): number {
   value = context.intercepts?.writeControlRegister(0, value, "clts") ?? value;
   state.cr0 = Number(value);
   context.modeChanged();
-  return Control.next;
+  state.rip = state.nextRip;
+  return Control.jump;
 }

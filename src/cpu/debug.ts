@@ -12,7 +12,7 @@
 import { Vector } from "../isa/emit.js";
 import { Flag } from "../isa/flags.js";
 import { Control } from "../isa/helper.js";
-import { SHADOW } from "../isa/state.js";
+import { DR, SHADOW } from "../isa/state.js";
 import type { CpuContext } from "./context.js";
 import type { CpuState } from "./cpu-state.js";
 import { Fault } from "./fault.js";
@@ -57,8 +57,12 @@ export class DebugUnit {
   get hasPending(): boolean {
     return this.pending !== 0;
   }
+  /** Instructions have to run one by one, with the calls above around them. */
+  get watching(): boolean {
+    return this.pending !== 0 || this.state.flag(Flag.TF) || this.armed;
+  }
   private get dr7(): number {
-    return Number(this.state.dr(7) & 0xffff_ffffn);
+    return this.state.u32(DR + 7 * 8);
   }
 
   /** Enabled data breakpoints: what the MMU has to watch. */
@@ -95,7 +99,8 @@ export class DebugUnit {
 
   /** Notes the data breakpoints that an access meets; they are reported after the instruction. */
   dataBreakpoint(linear: bigint, size: number, write: boolean): boolean {
-    const wanted = (condition: number) => condition === Condition.access || (write && condition === Condition.write);
+    const wanted = (condition: number) =>
+      condition === Condition.access || (write && condition === Condition.write);
     return this.match(linear, size, wanted);
   }
 

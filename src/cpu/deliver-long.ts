@@ -8,7 +8,7 @@ import { GDTR_BASE, GDTR_LIMIT, IDTR_BASE, IDTR_LIMIT } from "../isa/state.js";
 import { isCanonical } from "./canonical.js";
 import type { CpuContext } from "./context.js";
 import { SegmentIndex } from "./cpu-state.js";
-import { type Descriptor, selectorError, SystemType } from "./descriptor.js";
+import { type Descriptor, SystemType, selectorError } from "./descriptor.js";
 import { readDescriptor, readDescriptorAt, setAccessed } from "./descriptor-table.js";
 import { type CpuEvent, checksGatePrivilege, externalBit } from "./event.js";
 import { Fault } from "./fault.js";

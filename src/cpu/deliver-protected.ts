@@ -8,7 +8,7 @@ import { IDTR_BASE, IDTR_LIMIT } from "../isa/state.js";
 import { checkEntryPoint, enterCode } from "./code-segment.js";
 import type { CpuContext } from "./context.js";
 import { Rights, SegmentIndex } from "./cpu-state.js";
-import { type Descriptor, isNullSelector, selectorError, SystemType } from "./descriptor.js";
+import { type Descriptor, isNullSelector, SystemType, selectorError } from "./descriptor.js";
 import { linearAdd, readDescriptor, readDescriptorAt } from "./descriptor-table.js";
 import { type CpuEvent, checksGatePrivilege, externalBit } from "./event.js";
 import { Fault } from "./fault.js";

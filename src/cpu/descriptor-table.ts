@@ -58,14 +58,24 @@ export function findDescriptor(context: CpuContext, selector: number): Descripto
  * The descriptor of a selector that is not null. Outside its table: a fault of `vector` with the selector as
  * error code.
  */
-export function readDescriptor(context: CpuContext, selector: number, vector: number, external = 0): Descriptor {
+export function readDescriptor(
+  context: CpuContext,
+  selector: number,
+  vector: number,
+  external = 0,
+): Descriptor {
   const address = descriptorAddress(context, selector, 8);
   if (address === undefined) throw new Fault(vector, selectorError(selector, external));
   return readDescriptorAt(context, address);
 }
 
 /** As {@link readDescriptor}, for descriptors that are 16 bytes long in IA-32e mode (LDT, TSS, call gate). */
-export function readSystemDescriptor(context: CpuContext, selector: number, vector: number, external = 0): Descriptor {
+export function readSystemDescriptor(
+  context: CpuContext,
+  selector: number,
+  vector: number,
+  external = 0,
+): Descriptor {
   if (!context.state.longModeActive) return readDescriptor(context, selector, vector, external);
   const address = descriptorAddress(context, selector, 16);
   if (address === undefined) throw new Fault(vector, selectorError(selector, external));

@@ -34,7 +34,8 @@ export const SegmentType = {
 } as const;
 
 /** Words of the high doubleword that are the same in descriptor and VMCS access rights. */
-const RIGHTS_MASK = Rights.type | Rights.S | (3 << Rights.dplShift) | Rights.P | Rights.AVL | Rights.L | Rights.DB | Rights.G;
+const RIGHTS_MASK =
+  Rights.type | Rights.S | (3 << Rights.dplShift) | Rights.P | Rights.AVL | Rights.L | Rights.DB | Rights.G;
 
 export class Descriptor {
   /**

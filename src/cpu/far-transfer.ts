@@ -9,7 +9,7 @@ import { callThroughGate, jumpThroughGate } from "./call-gate.js";
 import { checkDirectTarget, checkEntryPoint, enterCode } from "./code-segment.js";
 import type { CpuContext } from "./context.js";
 import { SegmentIndex } from "./cpu-state.js";
-import { type Descriptor, isNullSelector, rplOf, selectorError, SystemType } from "./descriptor.js";
+import { type Descriptor, isNullSelector, rplOf, SystemType, selectorError } from "./descriptor.js";
 import { readDescriptor, readSystemDescriptor } from "./descriptor-table.js";
 import { Fault } from "./fault.js";
 import { writeRealSegment, writeV86Segment } from "./segment-write.js";
@@ -27,7 +27,8 @@ function transferReal(context: CpuContext, selector: number, offset: bigint): vo
   state.rip = offset;
 }
 
-const withoutDescriptors = (context: CpuContext): boolean => !context.state.protectedMode || context.state.v86;
+const withoutDescriptors = (context: CpuContext): boolean =>
+  !context.state.protectedMode || context.state.v86;
 
 /** Far JMP. The offset is already cut to the operand size. */
 export function farJump(context: CpuContext, selector: number, offset: bigint): number {
@@ -38,7 +39,7 @@ export function farJump(context: CpuContext, selector: number, offset: bigint): 
       checkDirectTarget(context, selector, descriptor);
       const rip = checkEntryPoint(context, descriptor, offset);
       enterCode(context, selector, descriptor, context.state.cpl, rip);
-    } else transferToSystem(context, selector, descriptor, "jmp");
+    } else return transferToSystem(context, selector, descriptor, "jmp");
   }
   context.modeChanged();
   return Control.jump;
@@ -60,7 +61,7 @@ export function farCall(context: CpuContext, selector: number, offset: bigint, o
       const rip = checkEntryPoint(context, descriptor, offset);
       enterCode(context, selector, descriptor, state.cpl, rip);
       stack.commit();
-    } else transferToSystem(context, selector, descriptor, "call");
+    } else return transferToSystem(context, selector, descriptor, "call");
   }
   context.modeChanged();
   return Control.jump;
@@ -79,8 +80,8 @@ function readTarget(context: CpuContext, selector: number): Descriptor {
   return readDescriptor(context, selector, Vector.GP);
 }
 
-/** Target is a gate or a TSS. */
-function transferToSystem(context: CpuContext, selector: number, descriptor: Descriptor, kind: Kind): void {
+/** Target is a gate or a TSS. A new task can have IF set or a debug trap, so the run loop looks at it first. */
+function transferToSystem(context: CpuContext, selector: number, descriptor: Descriptor, kind: Kind): number {
   const { state } = context;
   const { type, dpl } = descriptor;
   const error = selectorError(selector);
@@ -95,7 +96,8 @@ function transferToSystem(context: CpuContext, selector: number, descriptor: Des
     if (!gate.present) throw new Fault(Vector.NP, error);
     if (kind === "jmp") jumpThroughGate(context, gate);
     else callThroughGate(context, gate);
-    return;
+    context.modeChanged();
+    return Control.jump;
   }
   if (!descriptor.present) throw new Fault(Vector.NP, error);
   const source: TaskSwitchSource = kind === "jmp" ? "jmp" : "call";
@@ -104,6 +106,7 @@ function transferToSystem(context: CpuContext, selector: number, descriptor: Des
     const target = readTaskGateTarget(context, descriptor.gateSelector, Vector.GP, 0);
     switchTask(context, descriptor.gateSelector, target, source);
   }
+  return Control.leave;
 }
 
 /** The whole of a 64-bit call gate; the type field of its upper half must be 0. */

@@ -1,5 +1,5 @@
 /**
- * PUSHF, POPF, CLI and STI with the rules of IOPL, virtual-8086 mode (VME) and protected-mode virtual
+ * POPF, CLI and STI with the rules of IOPL, virtual-8086 mode (VME) and protected-mode virtual
  * interrupts (PVI) (SDM vol. 2; vol. 3, 20.3.2 and 20.4).
  */
 import { Vector } from "../isa/emit.js";
@@ -15,8 +15,6 @@ import { StackCursor } from "./stack-cursor.js";
 /** Value of SHADOW after STI: maskable interrupts wait for one instruction. */
 export const SHADOW_STI = 1;
 
-/** Bits that PUSHF shows. */
-const PUSHED = ~(Flag.RF | Flag.VM);
 /** Bits that POPF may always write. */
 const USER_16 = ARITHMETIC_FLAGS | Flag.TF | Flag.DF | Flag.NT;
 const USER_32 = USER_16 | Flag.AC | Flag.ID;
@@ -29,17 +27,7 @@ function usesVirtualFlag(context: CpuContext, operandSize: number): boolean {
   return true;
 }
 
-/** What PUSHF pushes. */
-export function flagsToPush(context: CpuContext, operandSize: number): bigint {
-  const virtual = usesVirtualFlag(context, operandSize);
-  context.intercepts?.instruction("pushf");
-  const { state } = context;
-  let flags = state.rflags & PUSHED;
-  if (virtual) flags = (flags & ~Flag.IF) | Flag.IOPL | (state.flag(Flag.VIF) ? Flag.IF : 0);
-  return BigInt(flags >>> 0);
-}
-
-/** POPF, POPFD, POPFQ. */
+/** POPF, POPFD, POPFQ. @param operandSize in bits */
 export function popFlags(context: CpuContext, operandSize: number): number {
   const { state } = context;
   const virtual = usesVirtualFlag(context, operandSize);
@@ -77,9 +65,8 @@ function interruptFlag(context: CpuContext): number {
   return Flag.VIF;
 }
 
-export function clearInterruptFlag(context: CpuContext): number {
+export function clearInterruptFlag(context: CpuContext): void {
   context.state.setFlag(interruptFlag(context), false);
-  return Control.next;
 }
 
 /** STI. Setting IF where it was clear blocks interrupts for one more instruction. */

@@ -47,7 +47,6 @@ export interface PortAccess {
   readonly string?: {
     readonly rep: boolean;
     readonly addressSize: 16 | 32 | 64;
-    readonly segment: number;
     readonly linear: bigint;
   };
 }

@@ -35,8 +35,12 @@ export function interruptReturn(context: CpuContext, operandSize: number): numbe
     if (state.long) returnLong(context, operandSize);
     else returnProtected(context, operandSize);
   } else if (state.v86) returnInV86(context, operandSize);
-  else if (state.flag(Flag.NT)) returnFromTask(context);
-  else returnProtected(context, operandSize);
+  else if (state.flag(Flag.NT)) {
+    returnFromTask(context);
+    return Control.leave;
+  } else returnProtected(context, operandSize);
+  // RF holds back instruction breakpoints only: without any it need not be kept until the next instruction.
+  if (!context.debug.armed) state.setFlag(Flag.RF, false);
   context.modeChanged();
   return wasBlocked ? Control.leave : continueAfterFlags(state, couldInterrupt);
 }
@@ -110,7 +114,13 @@ function returnProtected(context: CpuContext, operandSize: number): void {
   writeFlags(state, flags, mask);
 }
 
-function returnToV86(context: CpuContext, stack: StackCursor, rip: bigint, selector: number, flags: number): void {
+function returnToV86(
+  context: CpuContext,
+  stack: StackCursor,
+  rip: bigint,
+  selector: number,
+  flags: number,
+): void {
   const { state } = context;
   const pointer = stack.pop(4);
   const popSelector = () => Number(stack.pop(4) & 0xffffn);

@@ -22,7 +22,8 @@ export function requirePort(context: CpuContext, port: number, size: PortSize): 
   const rights = state.rights(SegmentIndex.TR);
   const limit = state.u32(SEGMENT_LIMIT + SegmentIndex.TR * 4);
   const refused = new Fault(Vector.GP, 0);
-  if ((rights & Rights.unusable) !== 0 || (rights & TSS_32BIT) === 0 || limit < IO_MAP_BASE + 1) throw refused;
+  if ((rights & Rights.unusable) !== 0 || (rights & TSS_32BIT) === 0 || limit < IO_MAP_BASE + 1)
+    throw refused;
   const base = state.segmentBase(SegmentIndex.TR);
   const map = Number(memory.read(linearAdd(context, base, IO_MAP_BASE), 2, "system"));
   // Two bytes are always read: an access may straddle them.

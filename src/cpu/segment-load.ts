@@ -2,7 +2,7 @@
  * Loading ES, SS, DS, FS and GS: MOV, POP and the LxS instructions (SDM vol. 2, "MOV"; vol. 3, 5.6, 5.7 and
  * 3.4.2 for 64-bit mode).
  */
-import { Register, Vector } from "../isa/emit.js";
+import { Vector } from "../isa/emit.js";
 import { Control } from "../isa/helper.js";
 import { SHADOW } from "../isa/state.js";
 import type { CpuContext } from "./context.js";
@@ -82,24 +82,23 @@ function finish(context: CpuContext, index: number): number {
   return Control.leave;
 }
 
-/** MOV Sreg and LxS. */
+/** MOV Sreg. */
 export function moveToSegment(context: CpuContext, index: number, selector: number): number {
   if (index === SegmentIndex.CS) throw new Fault(Vector.UD);
   loadSegment(context, index, selector & 0xffff);
   return finish(context, index);
 }
 
-/** POP Sreg. The pop uses the stack as it was before SS changes. */
+/** POP Sreg. The pop uses the stack as it was before SS changes. @param operandSize in bits */
 export function popSegment(context: CpuContext, index: number, operandSize: number): number {
   const stack = StackCursor.current(context);
   const selector = Number(stack.pop((operandSize / 8) as 2 | 4 | 8) & 0xffffn);
-  const before = context.state.gpr(Register.RSP);
+  loadSegment(context, index, selector);
   stack.commit();
-  try {
-    loadSegment(context, index, selector);
-  } catch (fault) {
-    context.state.setGpr(Register.RSP, before);
-    throw fault;
-  }
   return finish(context, index);
+}
+
+/** LDS LES LFS LGS LSS, which write their general register afterwards. */
+export function loadFarPointer(context: CpuContext, index: number, selector: number): void {
+  loadSegment(context, index, selector & 0xffff);
 }

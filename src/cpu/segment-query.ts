@@ -18,7 +18,10 @@ const LAR_LEGACY =
   bit(SystemType.tss32Busy) |
   bit(SystemType.callGate32);
 const LAR_LONG =
-  bit(SystemType.ldt) | bit(SystemType.tss32Available) | bit(SystemType.tss32Busy) | bit(SystemType.callGate32);
+  bit(SystemType.ldt) |
+  bit(SystemType.tss32Available) |
+  bit(SystemType.tss32Busy) |
+  bit(SystemType.callGate32);
 /** LSL: those of them that have a limit. */
 const HAS_LIMIT = ~(bit(SystemType.callGate16) | bit(SystemType.taskGate) | bit(SystemType.callGate32));
 

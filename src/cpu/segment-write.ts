@@ -34,7 +34,12 @@ export function writeSegment(
 }
 
 /** Loads a code or data segment whose checks have passed; the accessed bit counts as set. */
-export function writeFromDescriptor(state: CpuState, index: number, selector: number, descriptor: Descriptor): void {
+export function writeFromDescriptor(
+  state: CpuState,
+  index: number,
+  selector: number,
+  descriptor: Descriptor,
+): void {
   writeSegment(state, index, selector, descriptor.base, descriptor.limit, descriptor.rights | 1);
 }
 

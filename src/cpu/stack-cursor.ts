@@ -39,7 +39,11 @@ export class StackCursor {
     private readonly error: number,
   ) {
     this.mask =
-      segment === undefined ? 0xffff_ffff_ffff_ffffn : (segment.rights & Rights.DB) !== 0 ? 0xffff_ffffn : 0xffffn;
+      segment === undefined
+        ? 0xffff_ffff_ffff_ffffn
+        : (segment.rights & Rights.DB) !== 0
+          ? 0xffff_ffffn
+          : 0xffffn;
     this.pointer &= this.mask;
   }
 

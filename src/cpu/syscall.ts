@@ -28,7 +28,14 @@ function requireSyscall(context: CpuContext): void {
 }
 
 function flatCode(state: CpuState, selector: number, size: 32 | 64, dpl: number): void {
-  writeSegment(state, SegmentIndex.CS, selector, 0, FLAT_LIMIT, FLAT_CODE | dpl | (size === 64 ? Rights.L : Rights.DB));
+  writeSegment(
+    state,
+    SegmentIndex.CS,
+    selector,
+    0,
+    FLAT_LIMIT,
+    FLAT_CODE | dpl | (size === 64 ? Rights.L : Rights.DB),
+  );
 }
 
 function flatStack(state: CpuState, selector: number, dpl: number): void {

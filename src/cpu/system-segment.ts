@@ -4,7 +4,7 @@ import { SEGMENT_BASE } from "../isa/state.js";
 import { isCanonical } from "./canonical.js";
 import type { CpuContext } from "./context.js";
 import { Rights, SegmentIndex } from "./cpu-state.js";
-import { isNullSelector, selectorError, SystemType } from "./descriptor.js";
+import { isNullSelector, SystemType, selectorError } from "./descriptor.js";
 import { readSystemDescriptor, setBusy } from "./descriptor-table.js";
 import { Fault } from "./fault.js";
 import { requireRing0, requireUserModeInstructions } from "./privilege.js";
@@ -23,7 +23,13 @@ export function loadLdtr(context: CpuContext, operand: number): void {
  * Loads LDTR.
  * @param vector of the fault for a wrong selector, @param absent of the one for a descriptor that is not present
  */
-export function loadLdt(context: CpuContext, selector: number, vector: number, absent: number, external = 0): void {
+export function loadLdt(
+  context: CpuContext,
+  selector: number,
+  vector: number,
+  absent: number,
+  external = 0,
+): void {
   const { state } = context;
   if (isNullSelector(selector)) {
     writeSegment(state, SegmentIndex.LDTR, selector, 0, 0, Rights.unusable);

@@ -10,7 +10,9 @@ import { requireRing0, requireUserModeInstructions } from "./privilege.js";
 export const TableRegister = { GDTR: 0, IDTR: 1 } as const;
 
 const fields = (which: number) =>
-  which === TableRegister.GDTR ? { base: GDTR_BASE, limit: GDTR_LIMIT } : { base: IDTR_BASE, limit: IDTR_LIMIT };
+  which === TableRegister.GDTR
+    ? { base: GDTR_BASE, limit: GDTR_LIMIT }
+    : { base: IDTR_BASE, limit: IDTR_LIMIT };
 
 /** Bytes of the pseudo-descriptor: a 16-bit limit and a base of 32 or 64 bits. */
 const sizeOf = (context: CpuContext): 6 | 10 => (context.state.long ? 10 : 6);

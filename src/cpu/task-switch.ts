@@ -9,9 +9,9 @@ import { Vector } from "../isa/emit.js";
 import { Flag } from "../isa/flags.js";
 import { SEGMENT_SELECTOR } from "../isa/state.js";
 import type { CpuContext } from "./context.js";
-import { loadCr3 } from "./cr3.js";
 import { Rights, SegmentIndex } from "./cpu-state.js";
-import { type Descriptor, selectorError, SystemType } from "./descriptor.js";
+import { loadCr3 } from "./cr3.js";
+import { type Descriptor, SystemType, selectorError } from "./descriptor.js";
 import { linearAdd, readDescriptor, setBusy } from "./descriptor-table.js";
 import { type CpuEvent, externalBit } from "./event.js";
 import { Fault } from "./fault.js";
@@ -149,4 +149,3 @@ function loadRegisters(context: CpuContext, task: TaskState, nested: boolean): v
   state.setU32(SEGMENT_SELECTOR + SegmentIndex.LDTR * 4, task.ldt);
   state.cpl = (task.eflags & Flag.VM) !== 0 ? 3 : task.segments[SegmentIndex.CS]! & 3;
 }
-

@@ -30,6 +30,8 @@ export const MOST_RAM = 0x1_0000_0000 - RAM_AT - PAGE * 16;
 /** RAM below 4 GiB ends at 2 GiB where the rest would reach into the ECAM window at B0000000h, as on QEMU's Q35. */
 const ECAM_BASE = 0xb0000000;
 const LOW_RAM_IF_SPLIT = 0x80000000;
+/** From here to 4 GiB there are only devices (memory type UC), or from 2 GiB when RAM is split. */
+export const DEVICE_WINDOW = ECAM_BASE;
 
 export interface RamSplit {
   /** Bytes from address 0. */

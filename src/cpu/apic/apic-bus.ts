@@ -35,9 +35,7 @@ export class ApicBus implements InterruptBus {
 
   /** Delivers a message whose destination has 8 bits: FFh is the broadcast. (A longer one is taken as 32 bits.) */
   send(message: InterruptMessage): boolean {
-    return this.deliver(message, (agent) =>
-      isAddressed(agent, message.destination, message.logical, false),
-    );
+    return this.deliver(message, (agent) => isAddressed(agent, message.destination, message.logical, false));
   }
 
   /** Delivers a message whose destination has 32 bits: x2APIC ICRs and remapped interrupts (VT-d with EIM). */

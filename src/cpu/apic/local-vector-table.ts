@@ -44,8 +44,7 @@ export class LocalVectorTable {
   /** Whether x2APIC mode takes this value without #GP. Read-only bits may be set, reserved ones may not. */
   isLegal(entry: number, value: number): boolean {
     if (entry === Lvt.timer && (value & LVT_TIMER_MODE) === LVT_TIMER_MODE) return false;
-    const readOnly =
-      LVT_DELIVERY_STATUS | (entry === Lvt.lint0 || entry === Lvt.lint1 ? LVT_REMOTE_IRR : 0);
+    const readOnly = LVT_DELIVERY_STATUS | (entry === Lvt.lint0 || entry === Lvt.lint1 ? LVT_REMOTE_IRR : 0);
     return (value & ~(this.writable[entry] | readOnly)) === 0;
   }
 
@@ -72,7 +71,9 @@ export class LocalVectorTable {
   /** Level counts for fixed interrupts on LINT0 only. */
   isLevel(entry: number): boolean {
     return (
-      entry === Lvt.lint0 && (this.entries[entry] & LVT_LEVEL) !== 0 && this.mode(entry) === DeliveryMode.fixed
+      entry === Lvt.lint0 &&
+      (this.entries[entry] & LVT_LEVEL) !== 0 &&
+      this.mode(entry) === DeliveryMode.fixed
     );
   }
 

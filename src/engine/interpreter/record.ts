@@ -90,7 +90,7 @@ export function writeOperands(memory: DataView, at: number, instruction: Instruc
   memory.setUint8(at + Record.addressSize, instruction.addressSize);
   memory.setUint8(
     at + Record.segment,
-    instruction.segment | (!long || instruction.addressSize !== 64 ? SLOW_ADDRESS : 0),
+    instruction.segment | (!long || instruction.addressSize !== 64 || isMoffs64(instruction) ? SLOW_ADDRESS : 0),
   );
   const segmentBase =
     long && instruction.segment < 4 ? ZERO : SEGMENT_BASE + instruction.segment * 8;

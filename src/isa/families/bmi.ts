@@ -1,7 +1,7 @@
 /**
  * BMI1, BMI2 and ADX: ANDN BEXTR BLSI BLSMSK BLSR BZHI MULX PDEP PEXT RORX SARX SHLX SHRX ADCX ADOX (SDM vol. 2).
  */
-import { I64, select } from "../../wasm/value.js";
+import { I32, I64, select } from "../../wasm/value.js";
 import { define, type Emit, Register } from "../emit.js";
 import { Flag } from "../flags.js";
 import { signExtend } from "./integer.js";
@@ -117,10 +117,12 @@ function addWithFlag(mnemonic: string, flag: number): void {
     const width = x.width(0);
     const b = x.read(1);
     const a = x.read(0);
-    const carryIn = x.let(x.flags.all().and(flag).ne(0));
+    const flags = x.flags.all();
+    const carryIn = x.let(flags.and(flag).ne(0));
     const sum = x.let(a.add(b).add(carryIn.toI64U()));
     const carryOut = width === 64 ? select(carryIn, sum.leU(a), sum.ltU(a)) : sum.shrU(32).ne(0);
-    x.flags.replace(flag, x.let(select(carryOut, I64.const(flag), I64.const(0))));
+    const changed = select(carryOut, I32.const(flag), I32.const(0));
+    x.flags.explicit(x.let(flags.and(~flag).or(changed).toI64U()));
     x.write(0, sum);
   });
 }

@@ -2,7 +2,7 @@
  * Near branches: Jcc, JMP, CALL, RET, LOOP LOOPE LOOPNE, JCXZ JECXZ JRCXZ (SDM vol. 2). Far ones through memory
  * or with the pointer in the instruction are handed to the processor.
  */
-import type { I32, I64 } from "../../wasm/value.js";
+import { I32, type I64 } from "../../wasm/value.js";
 import { define, type Emit, Register } from "../emit.js";
 import { conditions } from "../flag-emit.js";
 import { helper } from "../helper.js";
@@ -10,9 +10,10 @@ import { stackAddress, stackPointer } from "./stack-address.js";
 
 const { RCX } = Register;
 
-/** JMP and CALL far. (selector, offset) */
+/** JMP far. (selector, offset) */
 const farJump = helper("farJump", ["i32", "i64"], "i32");
-const farCall = helper("farCall", ["i32", "i64"], "i32");
+/** CALL far. (selector, offset, operand size in bits) */
+const farCall = helper("farCall", ["i32", "i64", "i32"], "i32");
 
 const options = { long: true, operandSize: true } as const;
 const always = { ...options, endsBlock: true } as const;
@@ -88,24 +89,28 @@ define("jcxz", (x) => x.jumpRelative(x.let(x.readRegister(RCX, x.addressSize).eq
   addressSize: true,
 });
 
-for (const [mnemonic, target] of [
-  ["jmpf", farJump],
-  ["callf", farCall],
-] as const) {
-  define(
-    mnemonic,
-    (x) => {
-      if (x.operands[0]!.kind === "far") {
-        const { selector, offset } = x.farPointer();
-        x.control(target, selector, offset);
-        return;
-      }
-      const size = x.operandSize;
-      const pointer = x.linearAddress(0, "read");
-      const offset = x.load(size, pointer);
-      const selector = x.load(16, x.let(pointer.add(size / 8)));
-      x.control(target, selector.toI32(), offset);
-    },
-    always,
-  );
+/** The far pointer in the instruction or in memory: the selector lies above the offset. */
+function farTarget(x: Emit): { selector: I32; offset: I64 } {
+  if (x.operands[0]!.kind === "far") return x.farPointer();
+  const pointer = x.linearAddress(0, "read");
+  const offset = x.load(x.operandSize, pointer);
+  return { selector: x.load(16, x.let(pointer.add(x.operandSize / 8))).toI32(), offset };
 }
+
+define(
+  "jmpf",
+  (x) => {
+    const { selector, offset } = farTarget(x);
+    x.control(farJump, selector, offset);
+  },
+  always,
+);
+
+define(
+  "callf",
+  (x) => {
+    const { selector, offset } = farTarget(x);
+    x.control(farCall, selector, offset, I32.const(x.operandSize));
+  },
+  always,
+);

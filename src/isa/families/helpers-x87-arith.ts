@@ -13,20 +13,7 @@ import { stopped } from "../float/env.js";
 import { extended80, type F80 } from "../float/format.js";
 import { mulNum } from "../float/mul.js";
 import { Num, setZero } from "../float/num.js";
-import {
-  C0,
-  C1,
-  C2,
-  C3,
-  fabs,
-  fchs,
-  fprem,
-  frndint,
-  fscale,
-  fsqrt,
-  fxam,
-  fxtract,
-} from "../float/x87-ops.js";
+import { C0, C2, C3, fabs, fchs, fprem, frndint, fscale, fsqrt, fxam, fxtract } from "../float/x87-ops.js";
 import { env, fpu, type X87Helper } from "./helpers-x87-frame.js";
 import type { OperandFormat } from "./x87-protocol.js";
 
@@ -121,12 +108,10 @@ const remainder =
 
 const CONDITIONS = C3 | C2 | C0;
 
-/** Ends a comparison: `conditions` unless an unmasked exception stopped it. */
+/** Ends a comparison. The conditions are set even when an unmasked exception prevents the pops, as on silicon. */
 function concludeComparison(conditions: number, pops: number): void {
-  if (!stopped(env)) {
-    fpu.fsw = (fpu.fsw & ~CONDITIONS) | conditions;
-    for (let i = 0; i < pops; i++) fpu.pop();
-  }
+  fpu.fsw = (fpu.fsw & ~CONDITIONS) | conditions;
+  if (!stopped(env)) for (let i = 0; i < pops; i++) fpu.pop();
   fpu.end();
 }
 
@@ -172,7 +157,7 @@ const ftst: X87Helper = (memory, cpu) => {
   concludeComparison(conditions, 0);
 };
 
-/** FCOMI, FUCOMI: the conditions go to RFLAGS; -1 when they must not. */
+/** FCOMI, FUCOMI: the conditions are returned, for RFLAGS. */
 const compareFlags: X87Helper = (memory, cpu, _, i, signal, pops) => {
   fpu.begin(memory, cpu);
   let flags: number = Flag.ZF | Flag.PF | Flag.CF;
@@ -183,8 +168,7 @@ const compareFlags: X87Helper = (memory, cpu, _, i, signal, pops) => {
     const relation = compareNum(env, first, second, signal !== 0);
     if (relation !== UNORDERED) flags = relation === EQUAL ? Flag.ZF : relation === LESS ? Flag.CF : 0;
   }
-  if (stopped(env)) flags = -1;
-  else if (pops !== 0) fpu.pop();
+  if (pops !== 0 && !stopped(env)) fpu.pop();
   fpu.end();
   return flags;
 };

@@ -84,7 +84,7 @@ const loadEnvironment: X87Helper = (memory, cpu, _, bytes) => {
   memory.setUint32(cpu + FTW, abridgedTags(word(2)), true);
   let fip = wide(3);
   let fdp = wide(5);
-  let fop = step === 4 ? word(4.5) : 0;
+  let fop = step === 4 ? memory.getUint16(at + 18, true) : 0;
   if (real) {
     fip = (fip & 0xffff) | ((wide(4) >>> 12) << 16);
     fdp = (fdp & 0xffff) | ((wide(6) >>> 12) << 16);

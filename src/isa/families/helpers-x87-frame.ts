@@ -23,7 +23,12 @@ import { C1, INDEFINITE } from "../float/x87-ops.js";
 import { FCW, FPR, FSW, FTW } from "../state.js";
 import { Deferred, Fsw, OPERAND, type OperandFormat } from "./x87-protocol.js";
 
-export type X87Helper = (memory: DataView, cpu: number, record: number, ...args: number[]) => number | void;
+export type X87Helper = (
+  memory: DataView,
+  cpu: number,
+  record: number,
+  ...args: number[]
+) => number | undefined;
 
 /** The environment of the operation in progress. */
 export const env = createEnv();

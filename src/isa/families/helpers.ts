@@ -3,6 +3,7 @@
  */
 import { fpHelpers } from "./helpers-fp.js";
 import { simdHelpers } from "./helpers-simd.js";
+import { x87Helpers } from "./helpers-x87.js";
 
 export type ArithmeticHelper = (
   memory: DataView,
@@ -12,4 +13,4 @@ export type ArithmeticHelper = (
   ...args: any[]
 ) => number | bigint | void;
 
-export const arithmeticHelpers: Readonly<Record<string, ArithmeticHelper>> = { ...simdHelpers, ...fpHelpers };
+export const arithmeticHelpers: Readonly<Record<string, ArithmeticHelper>> = { ...simdHelpers, ...fpHelpers, ...x87Helpers };

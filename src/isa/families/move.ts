@@ -14,7 +14,7 @@ import { cut, readSelector, reverseBytes, signExtend } from "./integer.js";
 
 const { RAX, RBX, RDX } = Register;
 
-/** Loads a segment register (ES CS SS DS FS GS) with a selector, as MOV does. (segment, selector) */
+/** MOV to a segment register. (segment, selector) */
 const loadSegment = helper("loadSegment", ["i32", "i32"], "i32");
 /** (number of CR) -> its value */
 const readControlRegister = helper("readControlRegister", ["i32"], "i64");

@@ -3,7 +3,7 @@
  *
  * Several accesses are made before the stack pointer moves, so that a fault leaves the registers as they were.
  */
-import { I32, I64 } from "../../wasm/value.js";
+import { I32, type I64 } from "../../wasm/value.js";
 import { define, Register, Vector } from "../emit.js";
 import { Flag } from "../flags.js";
 import { helper } from "../helper.js";
@@ -13,16 +13,10 @@ import { stackAddress, stackOffset, stackPointer, writeStackSized } from "./stac
 
 const { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI } = Register;
 
-/**
- * POP of a segment register. (segment, selector, bytes): loads the segment register with the selector read from
- * the top of the stack, then adds `bytes` to the stack pointer, whose size is that before the load.
- */
-const popSegment = helper("popSegment", ["i32", "i32", "i32"], "i32");
-/**
- * POPF. (flags, operand size in bits): checks IOPL in virtual-8086 mode, changes the flags that CPL and IOPL allow, adds
- * the operand size to the stack pointer.
- */
-const popFlags = helper("popFlags", ["i64", "i32"], "i32");
+/** POP of a segment register. (segment, operand size in bits): reads the selector, loads the register, drops the stack. */
+const popSegment = helper("popSegment", ["i32", "i32"], "i32");
+/** POPF with the rules of CPL, IOPL and virtual-8086 mode. (operand size in bits): reads and drops the stack too. */
+const popFlags = helper("popFlags", ["i32"], "i32");
 
 const options = { long: true, operandSize: true } as const;
 
@@ -32,12 +26,12 @@ define(
   "pop",
   (x) => {
     const bytes = x.operandSize / 8;
-    const value = x.peek();
     const { kind } = x.operands[0]!;
     if (kind === "seg") {
-      x.control(popSegment, x.registerNumber(0), value.and(0xffff).toI32(), I32.const(bytes));
+      x.control(popSegment, x.registerNumber(0), I32.const(x.operandSize));
       return;
     }
+    const value = x.peek();
     if (kind === "mem") {
       // An address with RSP as its base uses the value after the pop.
       const before = x.let(stackPointer(x));
@@ -110,7 +104,7 @@ define(
   options,
 );
 
-define("popf", (x) => x.control(popFlags, x.peek(), I32.const(x.operandSize)), {
+define("popf", (x) => x.control(popFlags, I32.const(x.operandSize)), {
   ...options,
   endsBlock: true,
 });

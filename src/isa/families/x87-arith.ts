@@ -3,7 +3,7 @@
  * need no approximation (SDM vol. 1, 8.3.5). The work is done in helpers-x87-arith.ts.
  */
 import { define } from "../emit.js";
-import { formatOf, loadOperand, MEMORY, operate, x87Helper } from "./x87-stack.js";
+import { formatOf, MEMORY, operate, operateOnMemory, x87Helper } from "./x87-stack.js";
 
 for (const mnemonic of ["fadd", "fmul", "fsub", "fsubr", "fdiv", "fdivr"]) {
   /** (destination, source, pops) */
@@ -15,8 +15,7 @@ for (const mnemonic of ["fadd", "fmul", "fsub", "fsubr", "fdiv", "fdivr"]) {
     mnemonic,
     (x) => {
       if (!x.isMemory(0)) return operate(x, registers, x.registerNumber(0), x.registerNumber(1), 0);
-      loadOperand(x);
-      operate(x, memory, formatOf(x, "float"));
+      operateOnMemory(x, memory, formatOf(x, "float"));
     },
     MEMORY,
   );
@@ -24,8 +23,7 @@ for (const mnemonic of ["fadd", "fmul", "fsub", "fsubr", "fdiv", "fdivr"]) {
   define(
     `fi${mnemonic.slice(1)}`,
     (x) => {
-      loadOperand(x);
-      operate(x, memory, formatOf(x, "integer"));
+      operateOnMemory(x, memory, formatOf(x, "integer"));
     },
     MEMORY,
   );

@@ -2,13 +2,13 @@
  * Comparison and classification: FCOM FUCOM FICOM FCOMI FUCOMI FTST FXAM and their popping forms (SDM vol. 1, 8.3.6).
  */
 import { define } from "../emit.js";
-import { compute, formatOf, loadOperand, MEMORY, operate, x87Function, x87Helper } from "./x87-stack.js";
+import { compute, formatOf, MEMORY, operate, operateOnMemory, x87Function, x87Helper } from "./x87-stack.js";
 
 /** (i, signals for quiet NaNs, pops): conditions from ST(0) and ST(i). */
 const compare = x87Helper("compare", 3);
 /** (format, pops): conditions from ST(0) and the operand. */
 const compareMemory = x87Helper("compare_memory", 2);
-/** (i, signals, pops): ZF PF CF at their places, or -1: an unmasked exception keeps them. */
+/** (i, signals, pops): ZF PF CF at their places. */
 const compareFlags = x87Function("compare_flags", 3);
 
 for (const [mnemonic, pops] of [
@@ -19,16 +19,14 @@ for (const [mnemonic, pops] of [
     mnemonic,
     (x) => {
       if (!x.isMemory(0)) return operate(x, compare, x.registerNumber(1), 1, pops);
-      loadOperand(x);
-      operate(x, compareMemory, formatOf(x, "float"), pops);
+      operateOnMemory(x, compareMemory, formatOf(x, "float"), pops);
     },
     MEMORY,
   );
   define(
     mnemonic.replace("f", "fi"),
     (x) => {
-      loadOperand(x);
-      operate(x, compareMemory, formatOf(x, "integer"), pops);
+      operateOnMemory(x, compareMemory, formatOf(x, "integer"), pops);
     },
     MEMORY,
   );
@@ -47,7 +45,7 @@ for (const [mnemonic, signals, pops] of [
   define(mnemonic, (x) => {
     const flags = compute(x, compareFlags, x.registerNumber(1), signals, pops);
     // OF, SF and AF are cleared.
-    x.f.if(flags.geS(0), () => x.flags.explicit(flags.toI64U()));
+    x.flags.explicit(flags.toI64U());
   });
 }
 

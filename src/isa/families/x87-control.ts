@@ -76,9 +76,27 @@ function copyEnvironment(
   if (bytes - at === 2) x.f.store16(to, load.i32_16u(from, fromOffset + at), toOffset + at);
 }
 
+/**
+ * Linear address of operand 0, all of which can be accessed: an image spans two pages at most, so it is enough to try
+ * its first field and its last byte (where silicon reports a fault of the second page).
+ */
+function probed(x: Emit, access: "read" | "write"): I64 {
+  const linear = x.linearAddress(0, access);
+  const fieldBytes = environmentBytes(x) === 14 ? 2 : 4;
+  for (const [offset, bytes] of [
+    [0, fieldBytes],
+    [x.width(0) / 8 - 1, 1],
+  ] as const) {
+    const address = x.let(linear.add(offset));
+    if (access === "read") x.hostRead(address, bytes);
+    else x.hostUpdate(address, bytes, () => {});
+  }
+  return linear;
+}
+
 define("fnstenv", (x) => {
   const bytes = environmentBytes(x);
-  const linear = x.linearAddress(0, "write");
+  const linear = probed(x, "write");
   x.run(storeEnvironment, I32.const(bytes));
   x.hostWrite(linear, bytes, (host) => copyEnvironment(x, host, 0, x.cpu, IMAGE, bytes));
   maskAll(x);
@@ -93,7 +111,7 @@ function maskAll(x: Emit): void {
 define("fldenv", (x) => {
   faultIfX87Pending(x);
   const bytes = environmentBytes(x);
-  const host = x.hostRead(x.linearAddress(0, "read"), bytes);
+  const host = x.hostRead(probed(x, "read"), bytes);
   copyEnvironment(x, x.cpu, IMAGE, host, 0, bytes);
   x.run(loadEnvironment, I32.const(bytes));
   updateSummary(x);
@@ -117,10 +135,7 @@ const REGISTER_BYTES = 10;
 define("fnsave", (x) => {
   const { f } = x;
   const environment = environmentBytes(x);
-  const linear = x.linearAddress(0, "write");
-  // The image spans two pages at most: if its ends can be written, so can the rest.
-  x.hostUpdate(linear, environment, () => {});
-  x.hostUpdate(x.let(linear.add(environment + 7 * REGISTER_BYTES)), REGISTER_BYTES, () => {});
+  const linear = probed(x, "write");
   x.run(storeEnvironment, I32.const(environment));
   x.hostWrite(linear, environment, (host) => copyEnvironment(x, host, 0, x.cpu, IMAGE, environment));
   eachRegister(x, (i, register) => {
@@ -137,11 +152,9 @@ define("frstor", (x) => {
   const { f } = x;
   faultIfX87Pending(x);
   const environment = environmentBytes(x);
-  const linear = x.linearAddress(0, "read");
+  const linear = probed(x, "read");
   const image = x.hostRead(linear, environment);
   copyEnvironment(x, x.cpu, IMAGE, image, 0, environment);
-  // As above: nothing can fault after this.
-  x.hostRead(x.let(linear.add(environment + 7 * REGISTER_BYTES)), REGISTER_BYTES);
   x.run(loadEnvironment, I32.const(environment));
   updateSummary(x);
   eachRegister(x, (i, register) => {

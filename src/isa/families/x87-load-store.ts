@@ -2,7 +2,15 @@
  * Loads and stores: FLD FST FSTP FILD FIST FISTP FISTTP FBLD FBSTP and the constants (SDM vol. 1, 8.3.3-8.3.4, 8.3.8).
  */
 import { define } from "../emit.js";
-import { formatOf, loadOperand, MEMORY, operate, storeResult, x87Function, x87Helper } from "./x87-stack.js";
+import {
+  formatOf,
+  MEMORY,
+  operate,
+  operateOnMemory,
+  storeResult,
+  x87Function,
+  x87Helper,
+} from "./x87-stack.js";
 
 /** (format): pushes the operand. */
 const push = x87Helper("push", 1);
@@ -21,8 +29,7 @@ define(
   "fld",
   (x) => {
     if (!x.isMemory(0)) return operate(x, pushRegister, x.registerNumber(0));
-    loadOperand(x);
-    operate(x, push, formatOf(x, "float"));
+    operateOnMemory(x, push, formatOf(x, "float"));
   },
   MEMORY,
 );
@@ -30,8 +37,7 @@ define(
 define(
   "fild",
   (x) => {
-    loadOperand(x);
-    operate(x, push, formatOf(x, "integer"));
+    operateOnMemory(x, push, formatOf(x, "integer"));
   },
   MEMORY,
 );
@@ -39,8 +45,7 @@ define(
 define(
   "fbld",
   (x) => {
-    loadOperand(x);
-    operate(x, push, formatOf(x, "bcd"));
+    operateOnMemory(x, push, formatOf(x, "bcd"));
   },
   MEMORY,
 );

@@ -6,7 +6,7 @@
  * instruction raises #MF. With CR0.NE = 0 a PC would signal FERR# and interrupt 13 instead; here it is #MF too.
  *
  * FIP and FDP are kept for every non-control instruction. FCS and FDS are always 0: this processor is one that
- * deprecates them (CPUID.(7,0):EBX[13], SDM vol. 1, 8.1.8).
+ * deprecates them (CPUID.(7,0):EBX[13], SDM vol. 1, 8.1.8). FOP is not kept: it is what was last loaded into it.
  */
 
 import { load } from "../../wasm/function.js";
@@ -35,6 +35,10 @@ const setInstructionPointer = (x: Emit): void => x.setStateI64(FIP, x.stateI64(R
 /** A waiting, non-control instruction without memory operand: all of it is done by a helper. */
 export function operate(x: Emit, work: Helper, ...args: Argument[]): void {
   faultIfX87Pending(x);
+  finish(x, work, ...args);
+}
+
+function finish(x: Emit, work: Helper, ...args: Argument[]): void {
   x.run(work, ...values(args));
   setInstructionPointer(x);
 }
@@ -57,8 +61,8 @@ export function formatOf(x: Emit, kind: "float" | "integer" | "bcd"): OperandFor
   return width === 16 ? OperandFormat.i16 : width === 32 ? OperandFormat.i32 : OperandFormat.i64;
 }
 
-/** Loads memory operand 0 for the helper that comes next: to be called before {@link operate}. */
-export function loadOperand(x: Emit): void {
+/** The same with memory operand 0, which the helper finds at {@link OPERAND}. */
+export function operateOnMemory(x: Emit, work: Helper, ...args: Argument[]): void {
   faultIfX87Pending(x);
   const width = x.width(0);
   const linear = x.linearAddress(0, "read");
@@ -70,6 +74,7 @@ export function loadOperand(x: Emit): void {
     x.setStateI64(OPERAND, x.load(width, linear));
   }
   x.setStateI64(FDP, x.effectiveAddress());
+  finish(x, work, ...args);
 }
 
 /**
