@@ -15,7 +15,7 @@ interface OptionRow {
 
 export const runOptions = [
   { name: "kernel", value: "FILE", help: "kernel: Linux bzImage, PVH or multiboot ELF (gzip is fine)" },
-  { name: "initrd", value: "FILE", help: "initial RAM disk, or multiboot modules: 'file args,file args'" },
+  { name: "initrd", value: "FILE", help: "with --kernel: initial RAM disk, or multiboot modules: 'file args,file args'" },
   { name: "append", value: "TEXT", help: "command line of the kernel" },
   { name: "memory", aliases: ["m"], value: "SIZE", help: "RAM: 512M (default), 2G; a bare number is MiB" },
   { name: "cpu", value: "MODEL", help: "CPU model and features: Westmere (default), max,-avx2; 'help' lists them" },
@@ -38,7 +38,7 @@ export const runOptions = [
   { name: "nodefaults", help: "accepted as in QEMU" },
   { name: "vga", value: "KIND", help: "none" },
   { name: "device", value: "SPEC", help: "isa-debug-exit (always there), pc-testdev" },
-  { name: "d", value: "ITEMS", help: "what to log to standard error: unclaimed,msr" },
+  { name: "d", value: "ITEMS", help: "log accesses to what is not there, to standard error: unclaimed,msr" },
   { name: "help", aliases: ["h"], help: "this text" },
 ] as const satisfies readonly OptionRow[];
 
@@ -62,7 +62,7 @@ export function parseRunOptions(words: readonly string[]): ParsedOptions {
     const word = words[i]!;
     const match = /^--?([A-Za-z][\w-]*)(?:=(.*))?$/s.exec(word);
     if (!match) {
-      if (word.startsWith("-") && word !== "-") throw new UsageError(`${word} is no option of vt86 run.`);
+      if (word.startsWith("-")) throw new UsageError(`${word} is no option of vt86 run; 'vt86 run --help' lists them.`);
       operands.push(word);
       continue;
     }
@@ -70,7 +70,7 @@ export function parseRunOptions(words: readonly string[]): ParsedOptions {
     const row = byName.get(name);
     if (!row) {
       const near = nearestName(name, [...byName.keys()]);
-      throw new UsageError(`There is no option ${word.split("=")[0]}${near ? `; did you mean --${near}?` : "."}`);
+      throw new UsageError(`There is no option ${word.split("=")[0]}${near ? `; did you mean --${near}?` : "; 'vt86 run --help' lists them."}`);
     }
     let value = inline ?? "";
     if (row.value && inline === undefined) {

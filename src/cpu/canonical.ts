@@ -4,11 +4,6 @@ import type { CpuState } from "./cpu-state.js";
 /** CR4.LA57. */
 const LA57 = 0x1000;
 
-/** Width of linear addresses in IA-32e mode. */
-export function linearAddressBits(state: CpuState): 48 | 57 {
-  return (state.cr4 & LA57) !== 0 ? 57 : 48;
-}
-
 /** @param address as an unsigned 64-bit number */
 export function isCanonical(state: CpuState, address: bigint): boolean {
   const top = BigInt.asIntN(64, address) >> ((state.cr4 & LA57) !== 0 ? 56n : 47n);

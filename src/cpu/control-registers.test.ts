@@ -76,7 +76,7 @@ describe("CR0", () => {
     loadMachineStatus(cpu, 0);
     assert.equal(cpu.state.cr0, 0x11);
     assert.equal(storeMachineStatus(cpu), 0x11n);
-    cpu.state.cr0 |= 8;
+    cpu.state.setU32(S.CR0, 0x19);
     clearTaskSwitched(cpu);
     assert.equal(cpu.state.cr0, 0x11);
   });

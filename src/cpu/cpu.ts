@@ -14,8 +14,7 @@ import type { CpuContext, CpuidResult, SystemFeatures, TlbControl } from "./cont
 import { CpuState } from "./cpu-state.js";
 import { DebugUnit } from "./debug.js";
 import type { CpuEvent } from "./event.js";
-import { EventKind } from "./event.js";
-import { deliverEvent, deliverException, deliverInterrupt } from "./exceptions.js";
+import { deliverException, deliverInterrupt, deliverNmi } from "./exceptions.js";
 import { Fault } from "./fault.js";
 import type { Intercepts } from "./intercepts.js";
 import type { LinearMemory } from "./linear-memory.js";
@@ -80,12 +79,15 @@ export class Cpu implements CpuContext {
   private timeline!: Timeline;
   apic!: LocalApic;
   private msrs!: MsrAccess;
-  /** The tick at which the budget reaches zero. */
-  private sliceEnd = 0;
   /** Ticks that passed without instructions (HLT, pacing). */
   private skipped = 0;
-  /** TSC minus ticks (IA32_TSC_ADJUST, WRMSR). */
-  tscOffset = 0n;
+  /**
+   * Asked now and then while {@link execute} works; true makes it return early, between two instructions. What the
+   * guest sees does not depend on it.
+   */
+  shouldYield: (() => boolean) | undefined;
+  private yielding = false;
+  private slowOperations = 0;
 
   constructor(private readonly parts: CpuParts) {
     this.state = new CpuState(parts.memory.buffer, parts.stateAt);
@@ -99,7 +101,7 @@ export class Cpu implements CpuContext {
       overlaps: (host, length) => this.engine?.code.overlaps(host, length) ?? false,
       written: (host, length) => this.engine?.code.written(host, length),
     };
-    this.state.setU32(S.PENDING, S.Pending.none);
+    this.powerOn();
     this.mmu = new Mmu(
       this.state,
       parts.physical,
@@ -114,6 +116,30 @@ export class Cpu implements CpuContext {
     parts.physical.onChange = () => this.mmu.flushAll();
   }
 
+  /** Registers that are not 0 after power-on, besides those that whoever starts the CPU sets (SDM vol. 3, table 10-1). */
+  private powerOn(): void {
+    const { state } = this;
+    state.setU32(S.PENDING, S.Pending.none);
+    state.setU32(S.MXCSR, 0x1f80);
+    state.setU32(S.FCW, 0x40);
+    state.setU64(S.XCR0, 1n);
+    state.setDr(6, 0xffff_0ff0n);
+    state.setDr(7, 0x400n);
+  }
+
+  /** RESET and INIT: forgets HLT, shutdown and events that wait. The registers are set by whoever starts the CPU. */
+  reset(): void {
+    this.powerOn();
+    this.halted = this.haltBreaksOnMasked = this.shutdown = false;
+    this.nmiPending = this.nmiBlocked = false;
+    this.delivering = undefined;
+    this.debug.takePending();
+    this.debug.cancelStep();
+    this.state.setU32(S.SHADOW, 0);
+    this.state.setU32(S.ATTENTION, 0);
+    this.noteInterrupts();
+  }
+
   /** Completes the construction with the parts that need the CPU themselves. */
   connect(engine: CpuEngine, timeline: Timeline, apic: LocalApic, msrs: MsrAccess): void {
     this.engine = engine;
@@ -124,6 +150,22 @@ export class Cpu implements CpuContext {
   }
 
   // --- time ---
+
+  /** The tick at which the budget reaches zero. */
+  private get sliceEnd(): number {
+    return this.state.number(S.SLICE_END);
+  }
+  private set sliceEnd(tick: number) {
+    this.state.setNumber(S.SLICE_END, tick);
+  }
+
+  /** TSC minus ticks (IA32_TSC_ADJUST, WRMSR). */
+  get tscOffset(): bigint {
+    return BigInt.asIntN(64, this.state.u64(S.TSC_OFFSET));
+  }
+  set tscOffset(value: bigint) {
+    this.state.setU64(S.TSC_OFFSET, BigInt.asUintN(64, value));
+  }
 
   /** The current tick, exact also while an instruction runs. */
   now(): number {
@@ -174,7 +216,8 @@ export class Cpu implements CpuContext {
   /** Executes until tick `until`, HLT, or shutdown. */
   execute(until: number): void {
     const { state } = this;
-    while (!this.shutdown) {
+    this.yielding = false;
+    while (!this.shutdown && !this.yielding) {
       const left = until - this.now();
       if (left <= 0) return;
       state.setU32(S.BUDGET, Math.min(left, 0x40000000));
@@ -186,7 +229,7 @@ export class Cpu implements CpuContext {
         this.halted = false;
       }
       state.setU32(S.ATTENTION, 0);
-      if (this.takeEvent()) continue;
+      if (this.slowOperation() || this.takeEvent()) continue;
       if (state.u32(S.SHADOW) !== 0) this.passShadow();
       else this.engine.run();
     }
@@ -212,15 +255,9 @@ export class Cpu implements CpuContext {
     const shadow = state.u32(S.SHADOW);
     if (this.nmiPending && !this.nmiBlocked && shadow === 0) {
       this.nmiPending = false;
-      this.nmiBlocked = true;
-      deliverEvent(this, {
-        vector: 2,
-        kind: EventKind.nmi,
-        error: undefined,
-        payload: 0n,
-        returnRip: state.rip,
-        resume: false,
-      });
+      this.noteInterrupts();
+      this.countTick();
+      deliverNmi(this);
       return true;
     }
     if (shadow !== 0 || !state.flag(Flag.IF)) return false;
@@ -228,8 +265,14 @@ export class Cpu implements CpuContext {
     const vector = this.apic.acknowledge();
     if (vector < 0) return false;
     this.counts.interrupts++;
+    this.countTick();
     deliverInterrupt(this, vector);
     return true;
+  }
+
+  /** Keeps the flag that generated code looks at. */
+  private noteInterrupts(): void {
+    this.state.setU32(S.INTERRUPT_PENDING, this.nmiPending || this.interruptPending() ? 1 : 0);
   }
 
   /** Makes the CPU leave the engine before the next block. */
@@ -239,11 +282,13 @@ export class Cpu implements CpuContext {
 
   /** The local APIC or the INTR pin changed: look before the next block. */
   readonly onInterruptChange = (): void => {
+    this.noteInterrupts();
     if (this.halted || this.state.flag(Flag.IF)) this.state.setU32(S.ATTENTION, 1);
   };
 
   nmi(): void {
     this.nmiPending = true;
+    this.noteInterrupts();
     this.state.setU32(S.ATTENTION, 1);
   }
 
@@ -264,8 +309,6 @@ export class Cpu implements CpuContext {
 
   /** After an instruction that ran alone completed: delivers the traps that it met. */
   afterStep(): void {
-    const { state } = this;
-    if (state.flag(Flag.RF)) state.setFlag(Flag.RF, false);
     const trap = this.debug.endInstruction();
     if (trap) deliverException(this, trap);
   }
@@ -284,9 +327,23 @@ export class Cpu implements CpuContext {
 
   exception(vector: number, error: number, address: bigint): void {
     this.counts.exceptions++;
-    // Time passes with every exception, so that a guest that faults without end cannot stop the clock.
-    this.state.setU32(S.BUDGET, this.state.i32(S.BUDGET) - 1);
+    this.countTick();
+    this.slowOperation();
     deliverException(this, new Fault(vector, error, address));
+  }
+
+  /** Time passes with every event, so that a guest that faults without end cannot stop the clock. */
+  private countTick(): void {
+    this.state.setU32(S.BUDGET, this.state.i32(S.BUDGET) - 1);
+  }
+
+  /** To be called with whatever takes microseconds. Returns true when {@link execute} is to end. */
+  slowOperation(): boolean {
+    if ((++this.slowOperations & 7) === 0 && this.shouldYield?.()) {
+      this.yielding = true;
+      this.state.setU32(S.ATTENTION, 1);
+    }
+    return this.yielding;
   }
 
   checkSegment(segment: number, offset: number, bytes: number, write: boolean): void {
@@ -327,7 +384,7 @@ export class Cpu implements CpuContext {
   }
 
   tsc(): bigint {
-    return BigInt(this.now()) + this.tscOffset;
+    return BigInt.asUintN(64, BigInt(this.now()) + this.tscOffset);
   }
 
   cpuid(leaf: number, subleaf: number): CpuidResult {

@@ -102,10 +102,25 @@ describe("breakpoints", () => {
     assert.equal(cpu.debug.portBreakpoint(0x60, 1), true);
   });
 
+  test("RF holds for one instruction, and what IRET loads for the next one", () => {
+    const cpu = armed(1n);
+    cpu.state.setFlag(RF, true);
+    cpu.debug.beginInstruction();
+    cpu.debug.endInstruction();
+    assert.equal(cpu.state.flag(RF), false);
+    cpu.debug.beginInstruction();
+    cpu.state.setFlag(RF, true);
+    cpu.debug.resumeLoaded();
+    cpu.debug.endInstruction();
+    assert.equal(cpu.state.flag(RF), true);
+    cpu.state.setDr(7, 0x400n);
+    cpu.debug.resumeLoaded();
+    assert.equal(cpu.state.flag(RF), false, "without breakpoints it is dropped");
+  });
+
   test("single step, and what cancels it", () => {
     const cpu = new TestCpu().longMode();
     cpu.state.rflags = TF | 2;
-    assert.equal(cpu.debug.watching, true);
     cpu.debug.beginInstruction();
     cpu.state.rflags = 2;
     assert.equal(cpu.debug.endInstruction()?.address, 0x4000n, "TF counts at the instruction's beginning");
@@ -116,5 +131,8 @@ describe("breakpoints", () => {
     cpu.debug.beginInstruction();
     cpu.state.setU32(S.SHADOW, 2);
     assert.equal(cpu.debug.endInstruction(), undefined, "MOV SS");
+    cpu.debug.beginInstruction();
+    assert.equal(cpu.debug.endInstruction()?.address, 0x4000n, "the instruction after it is stepped");
+    assert.equal(cpu.state.u32(S.SHADOW), 0);
   });
 });

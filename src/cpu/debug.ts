@@ -40,8 +40,14 @@ const LENGTHS = [1, 2, 8, 4] as const;
 export class DebugUnit {
   /** DR6 bits of traps to report after the current instruction. */
   private pending = 0;
-  /** EFLAGS.TF was set when the instruction began. */
+  /** EFLAGS.TF, EFLAGS.RF and SHADOW when the instruction began. */
   private stepping = false;
+  private resuming = false;
+  private shadow = 0;
+  /** The instruction itself has set RF. */
+  private loadedResume = false;
+  /** A task with the T bit in its TSS was entered. */
+  private taskTrap = false;
 
   /** @param changed called when DR0-DR3 or DR7 were written */
   constructor(
@@ -56,10 +62,6 @@ export class DebugUnit {
   /** A trap waits: the run loop has to call {@link endInstruction}. */
   get hasPending(): boolean {
     return this.pending !== 0;
-  }
-  /** Instructions have to run one by one, with the calls above around them. */
-  get watching(): boolean {
-    return this.pending !== 0 || this.state.flag(Flag.TF) || this.armed;
   }
   private get dr7(): number {
     return this.state.u32(DR + 7 * 8);
@@ -125,21 +127,33 @@ export class DebugUnit {
 
   beginInstruction(): void {
     this.stepping = this.state.flag(Flag.TF);
+    this.resuming = this.state.flag(Flag.RF);
+    this.shadow = this.state.u32(SHADOW);
   }
 
   /**
    * The instruction has completed. Returns the #DB to deliver, if any. After an instruction that loaded SS
    * there is none: breakpoints stay pending until the next one, a single step is lost (SDM vol. 3, 6.8.3).
+   * RF and an interrupt shadow that the instruction found are over now.
    */
   endInstruction(): Fault | undefined {
-    if (this.state.u32(SHADOW) === SHADOW_MOV_SS) {
-      this.stepping = false;
-      return undefined;
-    }
-    const bits = this.pending | (this.stepping ? Dr6.BS : 0);
-    this.pending = 0;
+    const { state, stepping } = this;
+    if (this.resuming && !this.loadedResume) state.setFlag(Flag.RF, false);
+    if (this.shadow !== 0 && state.u32(SHADOW) === this.shadow) state.setU32(SHADOW, 0);
     this.stepping = false;
+    this.resuming = false;
+    this.loadedResume = false;
+    this.shadow = 0;
+    if (state.u32(SHADOW) === SHADOW_MOV_SS) return undefined;
+    const bits = this.pending | (stepping ? Dr6.BS : 0);
+    this.pending = 0;
     return bits === 0 ? undefined : new Fault(Vector.DB, 0, BigInt(bits));
+  }
+
+  /** IRET or a task switch loaded RF: it is for the next instruction. Without a breakpoint nobody needs it. */
+  resumeLoaded(): void {
+    if (this.armed) this.loadedResume = true;
+    else this.state.setFlag(Flag.RF, false);
   }
 
   /** An event was delivered: the handler's first instruction is not stepped on behalf of the interrupted code. */
@@ -174,7 +188,13 @@ export class DebugUnit {
       this.changed();
     }
     this.stepping = false;
-    if (trap) this.pending |= Dr6.BT;
+    this.taskTrap = trap;
+  }
+
+  takeTaskTrap(): boolean {
+    const trap = this.taskTrap;
+    this.taskTrap = false;
+    return trap;
   }
 
   /** Loads a debug register; reserved bits take their fixed values. */

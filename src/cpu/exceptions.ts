@@ -4,11 +4,14 @@
  * deliver-real.ts.
  */
 import { Vector } from "../isa/emit.js";
+import { Control } from "../isa/helper.js";
 import { SHADOW } from "../isa/state.js";
 import type { CpuContext } from "./context.js";
+import { Dr6 } from "./debug.js";
 import { deliverLong } from "./deliver-long.js";
 import { deliverProtected } from "./deliver-protected.js";
 import { deliverReal } from "./deliver-real.js";
+import { EnteredFault } from "./entered-fault.js";
 import { type CpuEvent, combine, EventKind, exceptionEvent } from "./event.js";
 import { Fault } from "./fault.js";
 
@@ -48,6 +51,7 @@ export function deliverEvent(context: CpuContext, event: CpuEvent, during?: CpuE
     sideEffects(context, current);
     try {
       deliverOnce(context, current);
+      deliverTaskTrap(context);
       return;
     } catch (fault) {
       if (!(fault instanceof Fault)) throw fault;
@@ -83,6 +87,27 @@ function afterFault(context: CpuContext, first: CpuEvent, fault: Fault): CpuEven
  */
 export function deliverException(context: CpuContext, fault: Fault): void {
   deliverEvent(context, exceptionEvent(fault, context.state.rip), context.delivering);
+}
+
+/** The debug trap of a task whose TSS asks for it, before the task's first instruction. */
+function deliverTaskTrap(context: CpuContext): void {
+  if (context.debug.takeTaskTrap()) deliverException(context, new Fault(Vector.DB, 0, BigInt(Dr6.BT)));
+}
+
+/**
+ * Runs an instruction that enters other code, and delivers what that code meets before its first instruction
+ * (after a task switch: the faults of its segments, its debug trap). Returns how execution goes on.
+ */
+export function enteringCode(context: CpuContext, instruction: () => number): number {
+  try {
+    const control = instruction();
+    deliverTaskTrap(context);
+    return control;
+  } catch (fault) {
+    if (!(fault instanceof EnteredFault)) throw fault;
+    deliverException(context, fault);
+    return Control.leave;
+  }
 }
 
 /** Delivers a non-maskable interrupt and blocks further ones until IRET. */

@@ -11,6 +11,7 @@ import {
   writeControlRegister,
 } from "./control-registers.js";
 import { readDebugRegister, writeDebugRegister } from "./debug.js";
+import { enteringCode } from "./exceptions.js";
 import { farReturn } from "./far-return.js";
 import { farCall, farJump } from "./far-transfer.js";
 import { clearInterruptFlag, popFlags, setAccessControl, setInterruptFlag } from "./flag-instructions.js";
@@ -41,13 +42,14 @@ const implementations = {
   popSegment,
   loadFarPointer,
   farJump: (c: CpuContext, selector: number, offset: bigint) =>
-    farJump(c, selector & 0xffff, BigInt.asUintN(64, offset)),
+    enteringCode(c, () => farJump(c, selector & 0xffff, BigInt.asUintN(64, offset))),
   farCall: (c: CpuContext, selector: number, offset: bigint, operandSize: number) =>
-    farCall(c, selector & 0xffff, BigInt.asUintN(64, offset), operandSize),
+    enteringCode(c, () => farCall(c, selector & 0xffff, BigInt.asUintN(64, offset), operandSize)),
   farReturn,
-  interruptReturn,
-  interrupt,
-  breakpoint,
+  interruptReturn: (c: CpuContext, operandSize: number) =>
+    enteringCode(c, () => interruptReturn(c, operandSize)),
+  interrupt: (c: CpuContext, vector: number) => enteringCode(c, () => interrupt(c, vector)),
+  breakpoint: (c: CpuContext, vector: number) => enteringCode(c, () => breakpoint(c, vector)),
   systemCall,
   systemReturn,
   systemEnter,

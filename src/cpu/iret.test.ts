@@ -4,8 +4,9 @@ import { describe, test } from "node:test";
 import { Control } from "../isa/helper.js";
 import * as S from "../isa/state.js";
 import { Rights, SegmentIndex } from "./cpu-state.js";
+import { enteringCode } from "./exceptions.js";
 import { interruptReturn } from "./iret.js";
-import { raises, Sel, TestCpu } from "./system-fixture.test.helper.js";
+import { IDT, raises, Sel, TestCpu } from "./system-fixture.test.helper.js";
 
 const IF = 0x200;
 const NT = 0x4000;
@@ -134,6 +135,16 @@ describe("protected mode", () => {
     assert.deepEqual(selectors, [0x4000, 0x2000, 0x3000, 0x5000, 0x6000, 0x7000]);
     assert.equal(state.segmentBase(SegmentIndex.CS), 0x20000n);
     assert.equal(state.rights(SegmentIndex.GS), 0xf3);
+  });
+
+  test("virtual-8086 code cannot begin with VIF and VIP set: #GP at its first instruction", () => {
+    const cpu = new TestCpu().protectedMode();
+    cpu.state.cr4 = 1;
+    cpu.gate(IDT + 13 * 8, Sel.code32, 0x5000, 0x8e);
+    frame(cpu, 4, 0x1234, 0x2000, 0x1a_0002, 0xfffe, 0x3000, 0, 0, 0, 0);
+    enteringCode(cpu, () => interruptReturn(cpu, 32));
+    assert.equal(cpu.state.rip, 0x5000n);
+    assert.deepEqual(cpu.stack(3, 4), [0, 0x1234, 0x2000]);
   });
 
   test("ring 3 cannot enter virtual-8086 mode", () => {

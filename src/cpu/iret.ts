@@ -8,6 +8,7 @@ import { checkEntryPoint, enterCode, readReturnTarget } from "./code-segment.js"
 import type { CpuContext } from "./context.js";
 import { type CpuState, SegmentIndex } from "./cpu-state.js";
 import { rplOf } from "./descriptor.js";
+import { checkVirtualInterrupt } from "./entered-fault.js";
 import { returnOutward } from "./far-return.js";
 import { Fault } from "./fault.js";
 import { continueAfterFlags, FLAGS_16, returnFlagMask, writeFlags } from "./flag-write.js";
@@ -39,9 +40,9 @@ export function interruptReturn(context: CpuContext, operandSize: number): numbe
     returnFromTask(context);
     return Control.leave;
   } else returnProtected(context, operandSize);
-  // RF holds back instruction breakpoints only: without any it need not be kept until the next instruction.
-  if (!context.debug.armed) state.setFlag(Flag.RF, false);
+  if (state.flag(Flag.RF)) context.debug.resumeLoaded();
   context.modeChanged();
+  checkVirtualInterrupt(context);
   return wasBlocked ? Control.leave : continueAfterFlags(state, couldInterrupt);
 }
 

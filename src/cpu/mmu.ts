@@ -11,6 +11,7 @@ import {
   CR0,
   CR3,
   CR4,
+  DEVICE_TOUCHED,
   EFER,
   FLAG_OTHERS,
   JUMP_CACHE,
@@ -334,9 +335,14 @@ export class Mmu implements LinearMemory {
         const large = walker.pageShift > 12;
         const hasCode = this.code.has(host >>> 12);
         if (!watched) {
-          this.current.fill("read", low, high, addend, walker.global, large);
           const mayWrite = walker.writable && !hasCode && (write || this.physical.hostAddress(page, true) !== NOT_RAM);
-          if (mayWrite) this.current.fill("write", low, high, addend, walker.global, large);
+          // The other table is filled too, but never at the cost of a page that is in use there: a copy between
+          // pages of equal index would evict its own translations for ever.
+          const other = write ? "read" : "write";
+          if (!write || mayWrite) this.current.fill(write ? "write" : "read", low, high, addend, walker.global, large);
+          if ((write || mayWrite) && this.current.isFree(other, low)) {
+            this.current.fill(other, low, high, addend, walker.global, large);
+          }
         }
         const address = host + (low & 0xfff);
         if (write && hasCode && this.code.overlaps(address, bytes)) {
@@ -394,6 +400,7 @@ export class Mmu implements LinearMemory {
         this.needsAlone = true;
         return RESOLVE_FAULT;
       }
+      if (needsDevice) this.state.setU32(DEVICE_TOUCHED, 1);
       pending.parts.push({ host, physical, length: partLength });
     }
     if (!write || update) {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as S from "../isa/state.js";
 import { SegmentIndex } from "./cpu-state.js";
-import { deliverException } from "./exceptions.js";
+import { deliverException, enteringCode } from "./exceptions.js";
 import { farCall, farJump } from "./far-transfer.js";
 import { Fault } from "./fault.js";
 import { interruptReturn } from "./iret.js";
@@ -97,8 +97,11 @@ describe("32-bit tasks", () => {
     const cpu = tasks();
     cpu.put(NEW + 0x64, 2, 1);
     cpu.state.setDr(7, 0x401n | 2n);
-    farJump(cpu, Sel.tss2, 0n);
-    assert.equal(cpu.debug.endInstruction()?.address, 0x8000n);
+    cpu.gate(IDT + 8, Sel.code32, 0x5000, 0x8f);
+    enteringCode(cpu, () => farJump(cpu, Sel.tss2, 0n));
+    assert.equal(cpu.state.rip, 0x5000n);
+    assert.equal(cpu.stack(1, 4)[0], 0x4444);
+    assert.equal(cpu.state.dr(6), 0xffff_8ff0n);
     assert.equal(cpu.state.dr(7) & 0xffn, 2n, "local breakpoints end with the task");
   });
 
@@ -173,4 +176,13 @@ describe("faults", () => {
       assert.equal(cpu.state.rip, 0x4444n);
     });
   }
+
+  test("and are delivered there, not at the instruction that switched", () => {
+    const cpu = tasks();
+    cpu.put(NEW + 0x54, 2, 0x1f8);
+    cpu.gate(IDT + 10 * 8, Sel.code32, 0x6000, 0x8e);
+    enteringCode(cpu, () => farJump(cpu, Sel.tss2, 0n));
+    assert.equal(cpu.state.rip, 0x6000n);
+    assert.deepEqual(cpu.stack(2, 4), [0x1f8, 0x4444]);
+  });
 });

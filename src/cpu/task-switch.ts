@@ -13,6 +13,7 @@ import { Rights, SegmentIndex } from "./cpu-state.js";
 import { loadCr3 } from "./cr3.js";
 import { type Descriptor, SystemType, selectorError } from "./descriptor.js";
 import { linearAdd, readDescriptor, setBusy } from "./descriptor-table.js";
+import { checkVirtualInterrupt, EnteredFault } from "./entered-fault.js";
 import { type CpuEvent, externalBit } from "./event.js";
 import { Fault } from "./fault.js";
 import { Cr0 } from "./mmu.js";
@@ -122,6 +123,7 @@ export function switchTask(
   state.cr0 |= Cr0.TS;
   loadRegisters(context, task, nested);
   context.debug.taskSwitched(task.trap);
+  if (state.flag(Flag.RF)) context.debug.resumeLoaded();
   try {
     if (layout === TSS32 && (state.cr0 & Cr0.PG) !== 0) loadCr3(context, BigInt(task.cr3));
     loadTaskSegments(context, task, external);
@@ -130,8 +132,11 @@ export function switchTask(
       stack.push(BigInt(event.error), layout.width);
       stack.commit();
     }
-    const limit = state.segment(SegmentIndex.CS).limit;
-    if (task.eip > limit) throw new Fault(Vector.GP, external);
+    if (task.eip > state.segment(SegmentIndex.CS).limit) throw new Fault(Vector.GP, external);
+    checkVirtualInterrupt(context);
+  } catch (fault) {
+    if (!(fault instanceof Fault)) throw fault;
+    throw new EnteredFault(fault.vector, fault.error, fault.address);
   } finally {
     context.modeChanged();
   }

@@ -101,6 +101,13 @@ export class TlbView {
     if (large) this.largeRegions.add(Math.floor(pageNumber(low, high) / 512));
   }
 
+  /** Whether the slot of an address holds nothing. */
+  isFree(table: "read" | "write", low: number): boolean {
+    const index = (low >>> 12) & (TLB_ENTRIES - 1);
+    const at = ((table === "read" ? this.read : this.write) >>> 2) + index * 4;
+    return this.words[at] === (index ^ 1) << 12 && this.words[at + 1] === 0;
+  }
+
   /** Removes write translations that lead to a host page (it now holds decoded code). */
   protectHostPage(host: number): void {
     const first = this.write >>> 2;

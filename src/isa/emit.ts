@@ -190,6 +190,9 @@ export abstract class Emit {
   /** Completes the instruction, then lets the run loop look for interrupts (after STI, POPF …). Ends the instruction. */
   abstract finishWithAttention(): void;
 
+  /** The time-stamp counter at this instruction. Fixed. */
+  abstract timeStamp(): I64;
+
   // --- vectors --------------------------------------------------------------------------------------------
 
   /**

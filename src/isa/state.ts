@@ -84,10 +84,19 @@ export const JUMP_CACHE = 0x268;
 export const SHADOW = 0x26c;
 /** Nonzero: something may have to happen after this instruction (interrupt pending, single step …). */
 export const ATTENTION = 0x270;
-/** Why `run` returned. */
-export const EXIT_REASON = 0x274;
+/** Nonzero: an access went to a device since a REP last cleared this. */
+export const DEVICE_TOUCHED = 0x274;
 /** RSP before the instruction, for those that must undo it. */
 export const SCRATCH = 0x278; // 8 × 8 bytes
+
+/** The tick at which BUDGET reaches zero; the current tick is SLICE_END - BUDGET - LEFT. */
+export const SLICE_END = 0x640;
+/** Time-stamp counter minus ticks. */
+export const TSC_OFFSET = SLICE_END + 8;
+/** Nonzero: an interrupt or NMI waits for the CPU to be ready for it. */
+export const INTERRUPT_PENDING = SLICE_END + 16;
+/** Nonzero: a hypervisor wants to see instructions (the context has intercepts): no inline shortcuts. */
+export const INTERCEPTING = SLICE_END + 20;
 
 // x87
 export const FCW = 0x2c0;

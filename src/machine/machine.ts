@@ -10,6 +10,7 @@ import { writeAcpiTables } from "../boot/acpi/tables.js";
 import { loadKernel } from "../boot/detect.js";
 import { memoryMap } from "../boot/e820.js";
 import { writeSmbiosTables } from "../boot/smbios.js";
+import { prepareTier0 } from "../engine/interpreter/tier0.js";
 import { gunzip } from "../host/gunzip.js";
 import { breathe, Sleep } from "../host/pause.js";
 import { NOT_RAM } from "../memory/physical.js";
@@ -17,7 +18,7 @@ import { TICKS_PER_SECOND } from "../time/timeline.js";
 import { checkMemory, DEFAULT_CPU, DEFAULT_MEMORY, type MachineConfig } from "./config.js";
 import { SerialConsole } from "./console.js";
 import { applyEntryState } from "./entry.js";
-import { Pc } from "./pc.js";
+import { type LogKind, Pc } from "./pc.js";
 import { type RegisterFile, readRegisters } from "./registers.js";
 import { stateHash } from "./state-hash.js";
 
@@ -37,7 +38,7 @@ export type MachineExit =
 /** Host milliseconds of one burst. */
 const BURST_MS = 8;
 /** Instructions between two looks at the host's clock. */
-const SLICE = 1_000_000;
+const SLICE = 200_000;
 /** Guest time never jumps forward by more than this, in ticks: a laptop that slept is no reason for a storm of timer interrupts. */
 const LARGEST_JUMP = TICKS_PER_SECOND;
 
@@ -45,11 +46,14 @@ export class Machine {
   readonly console = new SerialConsole();
   /** Bytes that the guest writes to the debug console (ports 402h and E9h). */
   onDebugByte: ((byte: number) => void) | undefined;
+  /** Told of every access to hardware that is not there. */
+  onLog: ((kind: LogKind, text: string) => void) | undefined;
   private pc!: Pc;
   private exit: MachineExit | undefined;
   private resetRequested = false;
   private running = false;
   private pauseRequested = false;
+  private disposed = false;
   private readonly sleep = new Sleep();
   private readonly config: Required<Pick<MachineConfig, "memory" | "cpu" | "clock" | "onReset">> & MachineConfig;
   /** Host time (ms) at which guest tick 0 would have been. */
@@ -73,6 +77,7 @@ export class Machine {
    */
   static async create(config: MachineConfig): Promise<Machine> {
     const machine = new Machine(config);
+    await prepareTier0();
     machine.kernel = await gunzip(config.kernel.data, config.kernel.name);
     machine.powerOn();
     return machine;
@@ -93,8 +98,9 @@ export class Machine {
           this.pc.cpu.interrupt();
         },
         debugByte: (byte) => this.onDebugByte?.(byte),
-        serial: (byte) => this.console.output(byte),
+        serial: (byte) => this.console.print(byte),
       },
+      log: (kind, text) => this.onLog?.(kind, text),
     });
     const { pc } = this;
     const boot = pc.bootMemory;
@@ -120,6 +126,7 @@ export class Machine {
 
   /** Runs until the guest ends or {@link pause} is called. */
   async run(): Promise<MachineExit> {
+    if (this.disposed) throw new Error("the machine was disposed of");
     if (this.running) throw new Error("the machine is running already");
     if (this.exit && this.exit.reason !== "paused") return this.exit;
     this.running = true;
@@ -139,6 +146,7 @@ export class Machine {
       this.running = false;
       this.console.flush();
     }
+    if (this.exit.reason !== "paused" || this.disposed) this.console.end();
     return this.exit;
   }
 
@@ -146,6 +154,7 @@ export class Machine {
   private burst(): number | undefined {
     const end = performance.now() + BURST_MS;
     const { cpu, timeline } = this.pc;
+    cpu.shouldYield = () => performance.now() >= end;
     do {
       if (this.config.clock === "host") this.keepPace();
       timeline.runDue(cpu.now());
@@ -258,10 +267,11 @@ export class Machine {
     this.sleep.wake();
   }
 
-  /** Ends the machine; its memory is free once no reference to it is left. */
+  /** Ends the machine for good; its memory is free once no reference to it is left. */
   dispose(): void {
+    this.disposed = true;
     this.pause();
-    this.exit ??= { reason: "paused" };
+    if (!this.running) this.console.end();
   }
 
   [Symbol.dispose](): void {

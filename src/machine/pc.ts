@@ -41,7 +41,12 @@ export interface PcOptions {
   /** Memory of the previous incarnation, to be used again; absent at power-on. */
   readonly memory: WebAssembly.Memory | undefined;
   readonly events: Omit<BoardEvents, "intr">;
+  /** Told of every access to hardware that is not there. */
+  readonly log: (kind: LogKind, text: string) => void;
 }
+
+/** `unclaimed`: ports and physical addresses that nobody answers; `msr`: model-specific registers that do not exist. */
+export type LogKind = "unclaimed" | "msr";
 
 const APIC_PAGE = 0x1000;
 /** The hole for video memory and option ROMs that is not RAM. */
@@ -62,12 +67,13 @@ export class Pc {
   private readonly ram: RamSplit;
   private apicAt = -1;
 
-  constructor({ config, memory, events }: PcOptions) {
+  constructor({ config, memory, events, log }: PcOptions) {
     const model = parseCpu(config.cpu);
     this.ram = splitRam(config.memory);
     this.memory = memory ?? new WebAssembly.Memory({ initial: Math.ceil((RAM_AT + config.memory) / 65536) });
     if (memory) new Uint8Array(memory.buffer).fill(0, STATE_AT);
     this.mapRam();
+    this.logUnclaimed(log);
 
     const cpuid = new CpuidTable(model, flatTopology(1), { tscHertz: TICKS_PER_SECOND, crystalHertz: APIC_TIMER_HZ });
     this.cpu = new Cpu({
@@ -110,6 +116,7 @@ export class Pc {
         this.apic.tscChanged();
       },
       apic: this.apic,
+      onUnknown: (index, write) => log("msr", `${write ? "write to" : "read of"} MSR ${index.toString(16)}h`),
       eferChanged: () => cpu.modeChanged(),
     });
     this.interpreter = new Interpreter({
@@ -143,6 +150,13 @@ export class Pc {
     if (this.apicAt >= 0) this.physical.addMmio(this.apicAt, APIC_PAGE, this.apic);
   }
 
+  private logUnclaimed(log: PcOptions["log"]): void {
+    const say = (place: string) => (at: number, size: number, write: boolean) =>
+      log("unclaimed", `${write ? "write to" : "read of"} ${place} ${at.toString(16)}h, ${size} bytes`);
+    this.ports.onUnclaimed = say("port");
+    this.physical.onUnclaimed = say("address");
+  }
+
   private mapRam(): void {
     const { low, high } = this.ram;
     this.physical.addRam(0, VGA_START, RAM_AT);
@@ -166,13 +180,17 @@ export class Pc {
   /** Binds every helper that the instruction set declares. */
   private helpers(repeatable: boolean): Map<string, HelperFunction> {
     const view = new DataView(this.memory.buffer);
-    const context: CpuContext = this.cpu;
+    const { cpu } = this;
+    const context: CpuContext = cpu;
     const bound = new Map<string, HelperFunction>();
     for (const [name, implementation] of Object.entries(arithmeticHelpers)) {
       bound.set(name, (record, ...args) => implementation(view, STATE_AT, record, ...args));
     }
     for (const [name, implementation] of Object.entries(systemHelpers)) {
-      bound.set(name, (_record, ...args) => implementation(context, ...args));
+      bound.set(name, (_record, ...args) => {
+        cpu.slowOperation();
+        return implementation(context, ...args);
+      });
     }
     const random = randomSource(repeatable);
     bound.set("randomNumber", () => random());
@@ -182,12 +200,16 @@ export class Pc {
   /** Guest memory as loaders see it. */
   get bootMemory(): BootMemory {
     const bytes = new Uint8Array(this.memory.buffer);
+    const { code } = this.interpreter;
     const each = (physical: number, length: number, visit: (host: number, length: number, done: number) => void) => {
       for (let done = 0; done < length; ) {
         const at = physical + done;
         const size = Math.min(length - done, 4096 - (at % 4096));
         const host = this.physical.hostAddress(at, true);
-        if (host !== NOT_RAM) visit(host, size, done);
+        if (host !== NOT_RAM) {
+          code.written(host, size);
+          visit(host, size, done);
+        }
         done += size;
       }
     };

@@ -123,14 +123,14 @@ export class CodeCache implements CodePages {
   }
 
   /** First record of the block at page offset `offset`, decoded if need be. */
-  find(source: CodeSource, offset: number, mode: number, rip: number): number {
+  find(source: CodeSource, offset: number, mode: number, rip: number, most = MAX_BLOCK): number {
     const hostPage = source.hostPage >>> 12;
-    const key = mode * 4096 + offset;
+    const key = (mode * 4096 + offset) * 2 + (most === 1 ? 1 : 0);
     const known = this.pages.get(hostPage)?.blocks.get(key);
     if (known && (known.secondPage === undefined || known.secondPage === source.nextPage() >>> 12)) return known.record;
     if (this.next + (MAX_BLOCK + 1) * RECORD_SIZE > this.arena.at + this.arena.size) this.flush();
     const record = this.next;
-    const built = this.build(source, offset, mode, rip, MAX_BLOCK, record);
+    const built = this.build(source, offset, mode, rip, most, record);
     this.next = built.next;
     const block: Block = {
       key,
@@ -144,10 +144,9 @@ export class CodeCache implements CodePages {
     return record;
   }
 
-  /** Decodes a single instruction into the scratch records, for stepping. */
+  /** A block of only the one instruction at `offset`, for stepping. */
   single(source: CodeSource, offset: number, mode: number, rip: number): number {
-    this.build(source, offset, mode, rip, 1, this.arena.at);
-    return this.arena.at;
+    return this.find(source, offset, mode, rip, 1);
   }
 
   /** Whether the block at `record` (its first) crosses a page: then it cannot be linked. */
@@ -180,7 +179,14 @@ export class CodeCache implements CodePages {
     let record = at;
     let crosses = false;
     let count = 0;
+    let onward = 0;
+    const page = this.pages.get(source.hostPage >>> 12);
     for (; count < most; count++) {
+      const known = count > 0 ? page?.blocks.get((mode * 4096 + offset) * 2) : undefined;
+      if (known && known.secondPage === undefined) {
+        onward = known.record;
+        break;
+      }
       const length = this.decodeAt(source, offset, codeSize, count === 0);
       if (length === 0) break;
       const next = offset + instruction.length;
@@ -211,7 +217,9 @@ export class CodeCache implements CodePages {
       }
     }
     for (let i = 0; i < count; i++) view.setUint16(at + i * RECORD_SIZE + Record.left, count - i, true);
-    view.setUint16(record + Record.handler, Handler.end, true);
+    // A block that is there already is entered, not decoded once more.
+    view.setUint16(record + Record.handler, onward !== 0 ? Handler.forward : Handler.end, true);
+    view.setInt32(record + Record.immediate, onward, true);
     view.setUint16(record + Record.start, offset, true);
     view.setUint16(record + Record.next, offset, true);
     view.setUint16(record + Record.left, 0, true);

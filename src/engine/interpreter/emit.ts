@@ -9,6 +9,7 @@ import type { Helper } from "../../isa/helper.js";
 import type { OperandKind } from "../../isa/operand.js";
 import {
 
+  BUDGET,
   GPR,
   IP_DELTA,
 
@@ -17,9 +18,11 @@ import {
   Pending,
   RIP,
   SEGMENT_LIMIT,
+  SLICE_END,
   STACK_MASK,
   TLB_READ,
   TLB_WRITE,
+  TSC_OFFSET,
 } from "../../isa/state.js";
 import { type FunctionBuilder, load } from "../../wasm/function.js";
 import { I32, I64, select, type TypeMap, V128, type Value, type ValueType } from "../../wasm/value.js";
@@ -386,7 +389,8 @@ export class InterpreterEmit extends Emit {
 
   restart(): void {
     this.sync();
-    this.exits.jump();
+    // Not `jump`: the run loop gets its turn, too.
+    this.exits.leave();
   }
 
   jump(target: I64): void {
@@ -449,6 +453,14 @@ export class InterpreterEmit extends Emit {
   finishWithAttention(): void {
     this.f.store(this.cpu, this.nextRip(), RIP);
     this.exits.leave();
+  }
+
+  timeStamp(): I64 {
+    const ticks = load
+      .i64(this.cpu, SLICE_END)
+      .sub(load.i64_32s(this.cpu, BUDGET))
+      .sub(load.i64_16u(this.record, Record.left));
+    return this.let(ticks.add(load.i64(this.cpu, TSC_OFFSET)));
   }
 
   // --- vectors ---

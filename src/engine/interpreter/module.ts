@@ -4,7 +4,7 @@
  * The hot handlers lie inside the loop, behind a binary tree of `if`s (an indirect jump mispredicts on code
  * with a large footprint; measured, design decision 2). The others are functions in a table.
  */
-import { definitionOf } from "../../isa/emit.js";
+import { definitionOf, type Shape } from "../../isa/emit.js";
 import { emitFlagFunction } from "../../isa/flag-emit.js";
 import { allHelpers, Control, type Helper } from "../../isa/helper.js";
 import {
@@ -31,7 +31,7 @@ import { I32, I64, type ValueType } from "../../wasm/value.js";
 import { type Exits, InterpreterEmit } from "./emit.js";
 import { Record, RECORD_SIZE } from "./record.js";
 import { Access, type Runtime } from "./runtime.js";
-import { Handler, type ShapeTable } from "./shapes.js";
+import { Handler } from "./shapes.js";
 
 /** What `run` returns. */
 export const RunExit = {
@@ -45,9 +45,21 @@ export const RunExit = {
 
 const I32x2: readonly ValueType[] = ["i32", "i32"];
 
-export function buildInterpreter(shapes: ShapeTable): Uint8Array<ArrayBuffer> {
+export interface BuildOptions {
+  /** Where to count executions: 8 bytes for each handler, at this address of the memory. For finding the hot shapes. */
+  readonly countAt?: number;
+}
+
+/**
+ * @param hotCount how many of the shapes, from the first, are handled inside the loop
+ */
+export function buildInterpreter(
+  shapes: readonly Shape[],
+  hotCount: number,
+  options: BuildOptions = {},
+): Uint8Array<ArrayBuffer> {
   const m = new ModuleBuilder();
-  m.importTable(shapes.count);
+  m.importTable(Handler.first + shapes.length);
   const imports = {
     resolve: m.import("engine", "resolve", ["i32", "i32", "i32", "i32", "i32"], ["i32"]),
     commit: m.import("engine", "commit", ["i32"], []),
@@ -78,7 +90,7 @@ export function buildInterpreter(shapes: ShapeTable): Uint8Array<ArrayBuffer> {
 
   const handlerType = m.type(I32x2, ["i32"]);
   const cold: Callee[] = [];
-  for (const shape of shapes.shapes) {
+  for (const shape of shapes) {
     const definition = definitionOf(shape.mnemonic)!;
     cold.push(
       m.function(I32x2, ["i32"], (f) => {
@@ -106,7 +118,7 @@ export function buildInterpreter(shapes: ShapeTable): Uint8Array<ArrayBuffer> {
   const notAvailable = special(7);
   m.elementsAt(0, [invalid, invalid, invalid, invalid, tooLong, notAvailable, ...cold]);
 
-  const run = m.function(I32x2, ["i32"], (f) => emitRun(f, shapes, runtime, imports, handlerType));
+  const run = m.function(I32x2, ["i32"], (f) => emitRun(f, shapes.slice(0, hotCount), runtime, imports, handlerType, options));
   m.export("run", run);
   return m.build();
 }
@@ -171,10 +183,11 @@ function emitCheckSegment(f: FunctionBuilder, slow: Callee): void {
 /** (cpu, record) -> RunExit. With record 0 it starts at the state's RIP. */
 function emitRun(
   f: FunctionBuilder,
-  shapes: ShapeTable,
+  hot: readonly Shape[],
   runtime: Runtime,
   imports: { lookup: Callee; link: Callee; revive: Callee },
   handlerType: number,
+  options: BuildOptions,
 ): void {
   const cpu = f.param("i32", 0);
   const record = f.local("i32");
@@ -208,6 +221,10 @@ function emitRun(
       f.store(cpu, after, BUDGET);
       f.loop((dispatch) => {
         f.set(handler, load.i32_16u(record.value, Record.handler));
+        if (options.countAt !== undefined) {
+          const counter = f.let(handler.value.shl(3));
+          f.store(counter, load.i64(counter, options.countAt).add(1), options.countAt);
+        }
         const next = () => {
           f.set(record, record.value.add(RECORD_SIZE));
           f.br(dispatch);
@@ -249,7 +266,7 @@ function emitRun(
         };
         const exits: Exits = { next, jump, leave, fault, control, linked };
         const leaf = (number: number) => {
-          const shape = shapes.shapes[number - Handler.first];
+          const shape = hot[number - Handler.first];
           if (!shape) return emitSpecial(number);
           f.scope(() => {
             const emit = new InterpreterEmit(shape, f, cpu, record.value, runtime, exits);
@@ -289,7 +306,7 @@ function emitRun(
             () => tree(middle + 1, high, label),
           );
         };
-        const lastHot = Handler.first + shapes.hotCount - 1;
+        const lastHot = Handler.first + hot.length - 1;
         f.if(
           handler.value.gtU(lastHot),
           () => callCold(),

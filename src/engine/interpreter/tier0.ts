@@ -1,8 +1,14 @@
 /**
  * The generated interpreter, compiled and ready to be instantiated for any number of machines.
+ *
+ * Generating takes seconds, so the build does it once (generate-main.ts) and leaves the module beside this
+ * file; without that, or when a source is newer, it is generated on the spot.
  */
+import { readPrebuilt } from "../../host/prebuilt.js";
+import type { Shape } from "../../isa/emit.js";
 import { hotShapes } from "./hot-shapes.js";
-import { buildInterpreter } from "./module.js";
+import { type BuildOptions, buildInterpreter } from "./module.js";
+import { findShapes } from "./shape-enumeration.js";
 import { ShapeTable } from "./shapes.js";
 import "../../isa/families/index.js";
 
@@ -11,13 +17,44 @@ export interface Tier0 {
   readonly module: WebAssembly.Module;
 }
 
+/** What the build leaves beside this file. */
+export const PREBUILT = { module: "tier0.wasm", keys: "tier0.json" } as const;
+
+export interface PrebuiltKeys {
+  readonly keys: readonly string[];
+  readonly hotCount: number;
+}
+
 let shared: Tier0 | undefined;
 
-/** Generates (once) and compiles the interpreter. */
-export function tier0(): Tier0 {
-  if (!shared) {
-    const shapes = new ShapeTable(hotShapes);
-    shared = { shapes, module: new WebAssembly.Module(buildInterpreter(shapes)) };
-  }
+/** Generates the interpreter's module from the semantic functions. */
+export function generateTier0(options: BuildOptions = {}): { bytes: Uint8Array<ArrayBuffer> } & PrebuiltKeys {
+  const shapes = findShapes(hotShapes);
+  const hotCount = hotShapes.filter((key) => shapes.has(key)).length;
+  const list: readonly Shape[] = [...shapes.values()];
+  return { bytes: buildInterpreter(list, hotCount, options), keys: [...shapes.keys()], hotCount };
+}
+
+/** Makes everybody use this interpreter: one with counters, for example. */
+export function useTier0({ bytes, keys, hotCount }: { bytes: Uint8Array<ArrayBuffer> } & PrebuiltKeys): Tier0 {
+  shared = { shapes: new ShapeTable(keys, hotCount), module: new WebAssembly.Module(bytes) };
   return shared;
+}
+
+/** The interpreter; generated on the spot if {@link prepareTier0} has not found a prebuilt one. */
+export function tier0(): Tier0 {
+  return shared ?? useTier0(generateTier0());
+}
+
+/** Loads the prebuilt interpreter where there is one that fits. */
+export async function prepareTier0(): Promise<void> {
+  if (shared) return;
+  const place = (name: string) => new URL(`./${name}`, import.meta.url);
+  const sources = ["./", "../../isa/", "../../isa/families/", "../../isa/decode/", "../../isa/decode/tables/", "../../wasm/"].map(
+    (folder) => new URL(folder, import.meta.url),
+  );
+  const bytes = await readPrebuilt(place(PREBUILT.module), sources);
+  const text = bytes && (await readPrebuilt(place(PREBUILT.keys), sources));
+  if (!bytes || !text || shared) return;
+  useTier0({ bytes, ...(JSON.parse(new TextDecoder().decode(text)) as PrebuiltKeys) });
 }

@@ -31,6 +31,7 @@ function units(value: bigint): bigint {
 
 /** Whether `got` may stand for `want` in this vector. Registers: 80-bit x87 or 256-bit vector values. */
 export function acceptable(vector: SiliconVector, got: bigint, want: bigint): boolean {
+  if (got === want) return true;
   if (estimate.test(vector.form)) {
     for (let shift = 0n; shift < 256n; shift += 32n) {
       const lane = (value: bigint) => Number((value >> shift) & 0xffffffffn);

@@ -2,27 +2,33 @@
  * A CPU in the state in which the silicon vectors were recorded: CPL 3, identity paging, the segments of the
  * vectors' README, and nothing around it.
  */
-import { CpuState, Rights, SegmentIndex } from "../../cpu/cpu-state.js";
-import { MMU_BYTES, Mmu } from "../../cpu/mmu.js";
-import { updateMode } from "../../cpu/mode.js";
-import { checkSegment } from "../../cpu/segment-check.js";
+import { ApicBus } from "../../cpu/apic/apic-bus.js";
+import { LocalApic } from "../../cpu/apic/local-apic.js";
+import { Cpu } from "../../cpu/cpu.js";
+import { type CpuState, Rights, SegmentIndex } from "../../cpu/cpu-state.js";
+import { Fault } from "../../cpu/fault.js";
+import { systemHelpers } from "../../cpu/helpers-system.js";
+import { MMU_BYTES } from "../../cpu/mmu.js";
+import { arithmeticHelpers } from "../../isa/families/helpers.js";
 import * as S from "../../isa/state.js";
 import { PhysicalMap } from "../../memory/physical.js";
-import type { EngineCpu } from "../engine.js";
+import { PortSpace } from "../../memory/ports.js";
+import { Timeline } from "../../time/timeline.js";
 import { type HelperFunction, Interpreter } from "../interpreter/interpreter.js";
 import { tier0 } from "../interpreter/tier0.js";
-import { arithmeticHelpers } from "../../isa/families/helpers.js";
-import { allHelpers } from "../../isa/helper.js";
 import type { VectorMode } from "./vector.js";
 
 const STATE_AT = 0x10000;
 const VIEWS_AT = 0x20000;
+const EMPTY_PAGE_AT = 0x7ff000;
 const ARENA_AT = 0x800000;
 const ARENA_SIZE = 0x200000;
 /** Guest physical memory, at host address RAM_AT; 4 MiB. */
 export const RAM_AT = 0xc00000;
 export const RAM_SIZE = 0x400000;
 const TABLES = 0x380000;
+
+if (VIEWS_AT + MMU_BYTES > EMPTY_PAGE_AT) throw new Error("the TLB views do not fit");
 
 const PRESENT = 1;
 const WRITE = 2;
@@ -44,52 +50,88 @@ export interface RecordedFault {
   readonly address: bigint;
 }
 
-export class SiliconEnvironment implements EngineCpu {
+/** The processor, but exceptions are written down instead of delivered, and no trap follows an instruction. */
+class VectorCpu extends Cpu {
+  fault: RecordedFault | undefined;
+
+  override exception(vector: number, error: number, address: bigint): void {
+    this.fault = { vector, error, address };
+  }
+  override beforeFetch(): void {}
+  override afterStep(): void {}
+}
+
+export class SiliconEnvironment {
   readonly memory = new WebAssembly.Memory({ initial: 0x1000000 / 65536 });
   readonly bytes = new Uint8Array(this.memory.buffer);
-  readonly view = new DataView(this.memory.buffer);
-  readonly state = new CpuState(this.memory.buffer, STATE_AT);
-  readonly physical = new PhysicalMap();
-  readonly emptyPage = 0x7ff000;
-  readonly stepping = true;
-  readonly mmu: Mmu;
+  readonly state: CpuState;
+  private readonly view = new DataView(this.memory.buffer);
+  private readonly cpu: VectorCpu;
   private readonly interpreter: Interpreter;
-  private fault: RecordedFault | undefined;
 
   constructor(readonly mode: VectorMode) {
-    this.physical.addRam(0, RAM_SIZE, RAM_AT);
-    this.bytes.fill(0xff, this.emptyPage, this.emptyPage + 4096);
-    this.buildPageTables();
-    this.setUp();
-    this.mmu = new Mmu(this.state, this.physical, this.codePages(), VIEWS_AT, 40, () => true);
-    if (VIEWS_AT + MMU_BYTES > ARENA_AT) throw new Error("the TLB views do not fit");
-    const helpers = new Map<string, HelperFunction>();
-    for (const { name } of allHelpers()) {
-      helpers.set(name, () => {
-        throw new Error(`helper ${name} is not available to vectors`);
-      });
-    }
-    for (const [name, implementation] of Object.entries(arithmeticHelpers)) {
-      helpers.set(name, (record, ...args) => implementation(this.view, STATE_AT, record, ...args));
-    }
+    const physical = new PhysicalMap();
+    physical.addRam(0, RAM_SIZE, RAM_AT);
+    this.cpu = new VectorCpu({
+      memory: this.memory,
+      stateAt: STATE_AT,
+      viewsAt: VIEWS_AT,
+      emptyPageAt: EMPTY_PAGE_AT,
+      physical,
+      ports: new PortSpace(),
+      features: { vendor: "amd", cr4Mask: 0x50668, xcr0Mask: 7n, physicalBits: 40, xgetbv1: true },
+      page1g: true,
+      cpuid: () => ({ eax: 0, ebx: 0, ecx: 0, edx: 0 }),
+    });
+    this.state = this.cpu.state;
     this.interpreter = new Interpreter({
       memory: this.memory,
-      cpu: this,
+      cpu: this.cpu,
       features: "all",
       tier0: tier0(),
       arena: { at: ARENA_AT, size: ARENA_SIZE },
-      helpers,
+      helpers: this.helpers(),
     });
+    this.connect();
+    this.buildPageTables();
+    this.setUp();
   }
 
-  /** The MMU is built before the code cache that it asks. */
-  private codePages() {
-    const code = () => this.interpreter?.code;
-    return {
-      has: (page: number) => code()?.has(page) ?? false,
-      overlaps: (host: number, length: number) => code()?.overlaps(host, length) ?? false,
-      written: (host: number, length: number) => code()?.written(host, length),
+  private helpers(): Map<string, HelperFunction> {
+    const bound = new Map<string, HelperFunction>();
+    for (const [name, implementation] of Object.entries(arithmeticHelpers)) {
+      bound.set(name, (record, ...args) => implementation(this.view, STATE_AT, record, ...args));
+    }
+    for (const [name, implementation] of Object.entries(systemHelpers)) {
+      bound.set(name, (_record, ...args) => implementation(this.cpu, ...args));
+    }
+    bound.set("randomNumber", () => 0n);
+    return bound;
+  }
+
+  /** A clock that stands still, an interrupt controller that is silent, and no MSRs. */
+  private connect(): void {
+    const { cpu } = this;
+    const timeline = new Timeline(() => 0);
+    const apic = new LocalApic({
+      id: 0,
+      timeline,
+      bus: new ApicBus(),
+      tscDeadline: { supported: false, now: () => 0n },
+      x2apicSupported: false,
+      hooks: {
+        onInterruptChange() {},
+        onNmi() {},
+        onInit() {},
+        onStartup() {},
+        onSmi() {},
+        extIntAcknowledge: () => 0,
+      },
+    });
+    const missing = () => {
+      throw new Fault(13, 0);
     };
+    cpu.connect(this.interpreter, timeline, apic, { read: missing, write: missing });
   }
 
   private buildPageTables(): void {
@@ -111,13 +153,12 @@ export class SiliconEnvironment implements EngineCpu {
   /** Control registers and segments. */
   private setUp(): void {
     const { state, mode } = this;
-    state.cr0 = 0x8005003b & ~0x8;
+    state.cr0 = 0x80050033;
     state.cr3 = BigInt(TABLES);
     state.cr4 = 0x20 | 0x200 | 0x400 | 0x40000 | 0x10000;
     state.efer = 0xd01;
     state.setU64(S.XCR0, 7n);
     state.cpl = 3;
-    state.setU32(S.PENDING, S.Pending.none);
     const flags = Rights.S | Rights.P | (3 << Rights.dplShift);
     const data = (selector: number, base: number, limit: number, db: number) => ({
       selector,
@@ -147,41 +188,19 @@ export class SiliconEnvironment implements EngineCpu {
       }
     }
     state.setSegment(SegmentIndex.SS, flat);
-    updateMode(state);
+    this.cpu.modeChanged();
   }
 
-  /** Runs one instruction at the state's RIP; returns the exception that it raised. A REP that stops early goes on. */
+  /** Runs one instruction at the state's RIP (a REP to its end); returns the exception that it raised. */
   runOne(): RecordedFault | undefined {
-    this.fault = undefined;
-    const { state } = this;
-    const start = state.rip;
-    for (let round = 0; round < 1000; round++) {
-      state.setU32(S.BUDGET, 1);
-      this.interpreter.step();
-      if (this.fault || state.rip !== start || !this.unfinishedRep) break;
-    }
-    return this.fault;
+    this.cpu.fault = undefined;
+    this.state.setU32(S.BUDGET, 1);
+    this.interpreter.step();
+    return this.cpu.fault;
   }
-  private get unfinishedRep(): boolean {
-    return false;
-  }
-
-  // --- EngineCpu ---
-
-  exception(vector: number, error: number, address: bigint): void {
-    this.fault = { vector, error, address };
-  }
-  checkSegment(segment: number, offset: number, bytes: number, write: boolean): void {
-    checkSegment(this.state, segment, offset, bytes, write);
-  }
-  beforeFetch(): void {}
-  afterStep(): void {}
-  shortenSlice(): void {}
-  trimBudget(): void {}
 
   /** Forgets decoded code (the next vector puts other bytes there). */
   dropCode(): void {
     this.interpreter.code.flush();
   }
 }
-

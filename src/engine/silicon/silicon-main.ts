@@ -1,56 +1,49 @@
 /**
- * `npm run test:silicon -- DIR [FILTER]`: runs every vector of a folder and reports, per file, how many pass.
+ * `npm run test:silicon -- [DIR [FILTER]]`: runs every vector of a folder and says, per file, how many pass.
+ *
+ * Without DIR: the whole set beside the checkout (../shared/silicon) where there is one, else the
+ * repository's sample. Exit status: 0 all pass, 1 some fail, 2 there is nothing to run.
  */
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
-import { SiliconEnvironment } from "./environment.js";
-import { runVector } from "./run-vector.js";
-import { modeOf, readVectors, type VectorMode } from "./vector.js";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { UsageError } from "../../host/usage-error.js";
+import { describeFailure, VectorSuite, vectorFiles } from "./suite.js";
 
-const directory = process.argv[2] ?? "../shared/silicon";
-const filter = process.argv[3] ?? "";
-const shown = Number(process.env.VT86_SHOW ?? 3);
+const WHOLE_SET = fileURLToPath(new URL("../../../../shared/silicon", import.meta.url));
+const SAMPLE = fileURLToPath(new URL("../../../vectors", import.meta.url));
+/** Failures that are shown in full: of one form, and of one file. */
+const SHOWN = { form: 3, file: 20 } as const;
 
-const environments = new Map<VectorMode, SiliconEnvironment>();
-let passed = 0;
-let failed = 0;
-let files: string[];
+function main(folder = existsSync(WHOLE_SET) ? WHOLE_SET : SAMPLE, filter = ""): number {
+  const files = vectorFiles(folder, filter);
+  const suite = new VectorSuite(folder);
+  let passed = 0;
+  let failed = 0;
+  for (const file of files) {
+    const result = suite.run(file);
+    const byForm = new Map<string, number>();
+    let shown = 0;
+    for (const failure of result.failures) {
+      const { form } = failure.vector;
+      const count = (byForm.get(form) ?? 0) + 1;
+      byForm.set(form, count);
+      if (count <= SHOWN.form && shown++ < SHOWN.file) console.log(`     ${describeFailure(failure)}`);
+    }
+    const bad = result.failures.length;
+    console.log(`${bad === 0 ? "ok  " : "FAIL"} ${file}: ${result.passed} of ${result.passed + bad} pass`);
+    for (const [form, count] of byForm) console.log(`     ${form}: ${count} fail`);
+    passed += result.passed;
+    failed += bad;
+  }
+  console.log(`${files.length} files from ${folder}`);
+  console.log(`${passed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
 try {
-  files = readdirSync(directory).filter((name) => name.endsWith(".jsonl.gz") && name.includes(filter)).sort();
-} catch {
-  console.error(`vt86: there is no folder ${directory} to read vectors from`);
-  process.exit(2);
+  process.exitCode = main(...process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  console.error(`vt86: ${error.message}`);
+  process.exitCode = 2;
 }
-for (const file of files) {
-  const mode = modeOf(file);
-  let environment = environments.get(mode);
-  if (!environment) {
-    environment = new SiliconEnvironment(mode);
-    environments.set(mode, environment);
-  }
-  let good = 0;
-  let bad = 0;
-  const byForm = new Map<string, number>();
-  for (const vector of readVectors(join(directory, file))) {
-    let problems: string[];
-    try {
-      problems = runVector(environment, vector);
-    } catch (error) {
-      problems = [`the interpreter failed: ${error instanceof Error ? error.message : String(error)}`];
-    }
-    if (problems.length === 0) {
-      good++;
-      continue;
-    }
-    bad++;
-    const count = (byForm.get(vector.form) ?? 0) + 1;
-    byForm.set(vector.form, count);
-    if (count <= shown) console.log(`  ${file} ${vector.form} ${vector.code} ${vector.asm}: ${problems.slice(0, 4).join("; ")}`);
-  }
-  console.log(`${bad === 0 ? "ok  " : "FAIL"} ${file}: ${good} of ${good + bad} pass`);
-  for (const [form, count] of byForm) console.log(`       ${form}: ${count} fail`);
-  passed += good;
-  failed += bad;
-}
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed === 0 ? 0 : 1);

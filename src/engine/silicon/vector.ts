@@ -4,27 +4,37 @@
 import { gunzipSync } from "node:zlib";
 import { readFileSync } from "node:fs";
 
-export interface VectorState {
-  readonly rip?: string;
-  readonly rflags?: string;
-  readonly gpr?: readonly string[] | Readonly<Record<string, string>>;
+/** Registers; those that keep their default are left out. Values are hexadecimal. */
+interface RegisterValues {
+  readonly rip: string;
+  readonly rflags: string;
   readonly mxcsr?: string;
   readonly fcw?: string;
   readonly fsw?: string;
   readonly ftw?: string;
+  /** By number. */
   readonly fpr?: Readonly<Record<string, string>>;
   readonly ymm?: Readonly<Record<string, string>>;
   readonly fsbase?: string;
   readonly gsbase?: string;
 }
 
+export interface VectorInput extends RegisterValues {
+  readonly gpr: readonly string[];
+}
+
+/** Only what changed, besides RIP and RFLAGS. */
+export interface VectorOutput extends RegisterValues {
+  readonly gpr?: Readonly<Record<string, string>>;
+}
+
 export interface SiliconVector {
   readonly code: string;
   readonly asm: string;
   readonly form: string;
-  readonly in: VectorState;
-  readonly mem: readonly (readonly [number, string])[];
-  readonly out: VectorState;
+  readonly in: VectorInput;
+  readonly mem?: readonly (readonly [number, string])[];
+  readonly out: VectorOutput;
   readonly outMem?: readonly (readonly [number, string])[];
   readonly fault: null | { readonly vector: number; readonly error: number | null; readonly addr: string | null };
   readonly undefFlags: string;

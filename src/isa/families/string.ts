@@ -2,19 +2,20 @@
  * String instructions: MOVS CMPS SCAS LODS STOS with REP, REPE and REPNE (SDM vol. 2).
  *
  * Every iteration that completes is visible in the registers, so a fault in the middle leaves a state from which
- * the instruction goes on. A long REP restarts now and then, for interrupts to have their turn.
+ * the instruction goes on. A long REP restarts now and then, for interrupts to have their turn; one that moves data
+ * from or to a device restarts after every element, so that time passes in between.
  */
-import { type I32, I64, select } from "../../wasm/value.js";
+import { I32, I64, select } from "../../wasm/value.js";
 import { define, type Emit, Register } from "../emit.js";
 import { Flag } from "../flags.js";
 import { Segment } from "../instruction.js";
-import { FLAG_OTHERS } from "../state.js";
+import { DEVICE_TOUCHED, FLAG_OTHERS } from "../state.js";
 import { copyRun, fillRun } from "./string-bulk.js";
 
 const { RAX, RCX, RSI, RDI } = Register;
 
-/** Iterations after which a REP restarts. */
-const TURN = 65536;
+/** Iterations after which a REP restarts; each turn counts as one instruction. */
+const TURN = 4096;
 
 /** What the parts of one string instruction have in common. */
 export interface StringRun {
@@ -62,6 +63,7 @@ function repeat(run: StringRun, { once, ends, many }: Iteration): void {
   const size = x.addressSize;
   const turn = f.local("i64");
   f.set(turn, I64.const(TURN));
+  f.store(x.cpu, I32.const(0), DEVICE_TOUCHED);
   const completed = (count: I64) => {
     x.writeRegister(RCX, size, x.readRegister(RCX, size).sub(count));
     f.set(turn, turn.value.sub(count));
@@ -69,7 +71,7 @@ function repeat(run: StringRun, { once, ends, many }: Iteration): void {
   f.block((done) =>
     f.loop((again) => {
       f.brIf(done, x.readRegister(RCX, size).eqz());
-      f.if(turn.value.leS(0), () => x.restart());
+      f.if(turn.value.leS(0).or(x.stateI32(DEVICE_TOUCHED)), () => x.restart());
       once(run);
       completed(I64.const(1));
       if (ends) f.brIf(done, ends(run, x.shape.rep === 0xf3));

@@ -6,7 +6,7 @@ import { I32 } from "../../wasm/value.js";
 import { define, Register } from "../emit.js";
 import { Flag } from "../flags.js";
 import { helper } from "../helper.js";
-import { CPL, FLAG_OTHERS, SHADOW } from "../state.js";
+import { BUDGET, CPL, CR4, FLAG_OTHERS, INTERCEPTING, INTERRUPT_PENDING, SHADOW } from "../state.js";
 
 const ends = { endsBlock: true } as const;
 
@@ -42,8 +42,12 @@ define(
         const flags = x.let(x.stateI32(FLAG_OTHERS));
         x.f.if(flags.and(Flag.IF).eqz(), () => {
           x.setStateI32(FLAG_OTHERS, flags.or(Flag.IF));
-          x.setStateI32(SHADOW, I32.const(SHADOW_STI));
-          x.finishWithAttention();
+          // With nothing waiting, and not before the next instruction, the shadow holds nothing back.
+          const quiet = x.stateI32(INTERRUPT_PENDING).eqz().and(x.stateI32(BUDGET).gtS(0));
+          x.f.if(quiet.eqz(), () => {
+            x.setStateI32(SHADOW, I32.const(SHADOW_STI));
+            x.finishWithAttention();
+          });
         });
       },
       () => x.control(setInterruptFlag),
@@ -93,7 +97,6 @@ define("invpcid", (x) => x.run(invalidatePcid, x.read(0), x.linearAddress(1, "re
 for (const [mnemonic, name] of [
   ["cpuid", "cpuid"],
   ["rdmsr", "readMsr"],
-  ["rdtsc", "readTimeStamp"],
   ["rdtscp", "readTimeStampAndProcessor"],
   ["rdpmc", "readPerformanceCounter"],
   ["xgetbv", "readExtendedControl"],
@@ -109,6 +112,21 @@ for (const [mnemonic, name] of [
   const operation = helper(name);
   define(mnemonic, (x) => x.run(operation), ends);
 }
+
+// RDTSC: inline unless CR4.TSD forbids it or a hypervisor may want it.
+const readTimeStamp = helper("readTimeStamp");
+const CR4_TSD = 4;
+define("rdtsc", (x) => {
+  x.f.if(
+    x.stateI32(INTERCEPTING).or(x.stateI32(CR4).and(CR4_TSD).ne(0).and(x.stateI32(CPL).ne(0))),
+    () => x.run(readTimeStamp),
+    () => {
+      const ticks = x.timeStamp();
+      x.writeRegister(Register.RAX, 32, ticks);
+      x.writeRegister(Register.RDX, 32, ticks.shrU(32));
+    },
+  );
+});
 
 const writeMsr = helper("writeMsr", [], "i32");
 define("wrmsr", (x) => x.control(writeMsr), ends);

@@ -1,1 +1,0 @@
-import "../silicon/silicon-main.js";
