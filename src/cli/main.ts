@@ -1,6 +1,7 @@
 /**
  * The command `vt86`.
  */
+import { readFile } from "node:fs/promises";
 import { nearestName } from "../host/nearest-name.js";
 import { UsageError } from "../host/usage-error.js";
 import { doctor } from "./doctor.js";
@@ -12,27 +13,52 @@ Usage: vt86 COMMAND [arguments]
 
   run [GUEST] [options]   runs a machine; 'vt86 run --help' lists the options
   doctor                  says what this host offers
+  version                 prints the version
   help                    this text
 
 To begin: vt86 run debian`;
 
-const commands: Record<string, (words: readonly string[]) => Promise<number> | number> = {
-  run,
-  doctor,
-  help: () => {
-    console.log(help);
-    return 0;
-  },
-};
+async function printVersion(): Promise<void> {
+  const text = await readFile(new URL("../../package.json", import.meta.url), "utf8");
+  console.log(`vt86 ${(JSON.parse(text) as { version: string }).version}`);
+}
+
+type Command = (words: readonly string[]) => Promise<number> | number;
+
+/** A command that has no arguments. */
+const plain =
+  (name: string, action: () => Promise<number>): Command =>
+  async (words) => {
+    if (words.length > 0) throw new UsageError(`vt86 ${name} takes no arguments.`);
+    return action();
+  };
+
+const commands: ReadonlyMap<string, Command> = new Map([
+  ["run", run],
+  ["doctor", plain("doctor", doctor)],
+  ["version", plain("version", () => printVersion().then(() => 0))],
+  [
+    "help",
+    () => {
+      console.log(help);
+      return 0;
+    },
+  ],
+]);
+const aliases: Readonly<Record<string, string>> = { "--help": "help", "-h": "help", "--version": "version" };
 
 /** Runs the command line and returns the exit status. */
 export async function main(words: readonly string[]): Promise<number> {
   const [name = "help", ...rest] = words;
+  // Who reads the output may stop reading.
+  process.stdout.on("error", () => {});
   try {
-    const command = commands[name.replace(/^--?(?=help$|h$)/, "").replace(/^h$/, "help")];
+    const command = commands.get(aliases[name] ?? name);
     if (!command) {
-      const near = nearestName(name, Object.keys(commands));
-      throw new UsageError(`There is no command '${name}'${near ? `; did you mean '${near}'?` : "; see vt86 help."}`);
+      const near = nearestName(name, commands.keys());
+      throw new UsageError(
+        `There is no command '${name}'${near ? `; did you mean '${near}'?` : "; see vt86 help."}`,
+      );
     }
     return await command(rest);
   } catch (error) {

@@ -1,19 +1,16 @@
 /**
  * `vt86 run`: builds a machine from options and gives the person its console.
  */
-import { readFile } from "node:fs/promises";
-import { basename } from "node:path";
-import { parseModuleList } from "../boot/modules.js";
 import { cpuHelp } from "../cpu/models/help.js";
+import { parseCpu } from "../cpu/models/cpu-string.js";
+import { nearestName } from "../host/nearest-name.js";
 import { UsageError } from "../host/usage-error.js";
-import { type BootImage, DEFAULT_MEMORY, type ModuleFile } from "../machine/config.js";
-import { Machine, type MachineExit } from "../machine/machine.js";
-import { builtinGuest, debianImages } from "./guests.js";
+import { checkMemory, DEFAULT_MEMORY } from "../machine/config.js";
+import { Machine } from "../machine/machine.js";
+import { attend } from "./attend.js";
+import { builtinGuest, debianImages, type GuestImages } from "./guests.js";
+import { readImage, readKernel } from "./image-file.js";
 import { optionHelp, type ParsedOptions, parseRunOptions, parseSize, type RunOptionName } from "./options.js";
-import { attachTerminal } from "./terminal.js";
-
-/** Exit statuses of the command. */
-export const ExitStatus = { poweredOff: 0, guestFailed: 1, usage: 2, timeout: 124 } as const;
 
 const usage = `Usage: vt86 run [GUEST] [options]
 
@@ -24,18 +21,11 @@ Options:
 ${optionHelp()}
 
 Ctrl-A X quits, Ctrl-A H shows the other keys.
-Exit status: 0 the guest powered off, 1 the guest failed (or its debug-exit status), 2 wrong use, 124 timeout.`;
+Exit status: 0 the guest powered off (or reset, with --no-reboot), 1 the guest failed (triple fault), 2 wrong use,
+124 timeout, 128+N signal N. A guest that writes C to the debug-exit port gives C*2+1, as with QEMU.`;
 
-async function readImage(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT") throw new UsageError(`There is no file ${path}.`);
-    if (code === "EISDIR") throw new UsageError(`${path} is a folder, not a file.`);
-    throw new UsageError(`${path} cannot be read (${code ?? "unknown error"}).`);
-  }
-}
+const guests = ["debian", "tour"] as const;
+type Guest = (typeof guests)[number];
 
 class Options {
   constructor(private readonly parsed: ParsedOptions) {}
@@ -55,76 +45,96 @@ class Options {
     if (found === undefined) throw new UsageError(`--${name} is ${known.join(" or ")}, not "${value}".`);
     return found;
   }
+  /** A list of a few words, separated by commas. */
+  list<const T extends string>(name: RunOptionName, known: readonly T[]): ReadonlySet<T> {
+    const words = this.all(name).flatMap((value) => value.split(","));
+    const wrong = words.find((word) => !(known as readonly string[]).includes(word));
+    if (wrong !== undefined) throw new UsageError(`-${name} takes ${known.join(" and ")}, not "${wrong}".`);
+    return new Set(words as T[]);
+  }
 }
 
+/** Options that are there for QEMU's sake: they may only say what is so anyway. */
 function checkAccepted(options: Options): void {
   options.choice("serial", ["stdio", "mon:stdio"], "stdio");
   options.choice("display", ["none"], "none");
   options.choice("monitor", ["none"], "none");
   options.choice("vga", ["none"], "none");
-  options.choice("smp", ["1"], "1");
   options.choice("accel", ["tcg", "tcg,thread=single", "tcg,thread=multi"], "tcg");
+  const processors = options.last("smp") ?? "1";
+  if (!/^(cpus=)?1(,(cores|threads|sockets|maxcpus|dies)=1)*$/.test(processors)) {
+    throw new UsageError(`The machine has one CPU so far: -smp takes 1, not "${processors}".`);
+  }
   const machine = options.last("machine") ?? "q35";
   if (!/^(type=)?q35(,|$)/.test(machine)) throw new UsageError(`There is no machine "${machine}": vt86 has q35.`);
   for (const device of options.all("device")) {
     if (!/^(isa-debug-exit|pc-testdev)(,|$)/.test(device)) {
-      throw new UsageError(`There is no device "${device.split(",")[0]}" yet: vt86 has isa-debug-exit and pc-testdev.`);
+      throw new UsageError(
+        `There is no device "${device.split(",")[0]}" yet: vt86 has isa-debug-exit and pc-testdev.`,
+      );
     }
   }
 }
 
-interface Images {
-  readonly kernel: BootImage;
-  readonly modules: readonly ModuleFile[];
+/** The guest's name, if it is one; otherwise there must be a kernel. */
+function chooseGuest(operands: readonly string[], options: Options): Guest | undefined {
+  const [name] = operands;
+  if (operands.length > 1) throw new UsageError(`One guest at a time, not ${operands.join(" and ")}.`);
+  if (name === undefined) {
+    if (!options.has("kernel")) {
+      throw new UsageError("Nothing to boot: name a guest (vt86 run debian) or --kernel FILE.");
+    }
+  } else if (options.has("kernel")) throw new UsageError(`Either the guest '${name}' or --kernel, not both.`);
+  const guest = guests.find((known) => known === name);
+  if (name !== undefined && guest === undefined) {
+    const near = nearestName(name, guests);
+    throw new UsageError(
+      `There is no guest '${name}'${near ? `; did you mean '${near}'?` : `: vt86 has ${guests.join(" and ")}.`}`,
+    );
+  }
+  for (const option of ["package", "script"] as const) {
+    if (options.has(option) && guest !== "debian") {
+      throw new UsageError(`--${option} is for the guest 'debian' only.`);
+    }
+  }
+  if (options.has("initrd") && guest !== undefined) {
+    throw new UsageError(`--initrd goes with --kernel; the guest '${guest}' brings its own.`);
+  }
+  return guest;
 }
 
-async function images(guest: string | undefined, options: Options, progress: (text: string) => void): Promise<Images> {
+async function images(
+  guest: Guest | undefined,
+  options: Options,
+  progress: (text: string) => void,
+): Promise<GuestImages> {
   const append = options.last("append");
-  const kernelPath = options.last("kernel");
-  if (guest === undefined) {
-    if (kernelPath === undefined) throw new UsageError("Nothing to boot: name a guest (vt86 run debian) or --kernel FILE.");
-    const modules: ModuleFile[] = [];
-    const initrd = options.last("initrd");
-    if (initrd !== undefined) {
-      for (const { file, commandLine } of moduleFiles(initrd)) {
-        modules.push({ name: basename(file), data: await readImage(file), commandLine });
-      }
-    }
-    const kernel = { name: basename(kernelPath), data: await readImage(kernelPath), commandLine: append ?? "" };
-    return { kernel, modules };
-  }
-  if (kernelPath !== undefined) throw new UsageError(`Either the guest '${guest}' or --kernel, not both.`);
+  if (guest === undefined) return readKernel(options.last("kernel")!, append ?? "", options.last("initrd"));
   if (guest === "tour") return builtinGuest(append);
-  if (guest === "debian") {
-    const script = options.last("script");
-    return debianImages({
-      kernelPackage: options.last("package") ?? "linux-image-cloud-amd64",
-      append,
-      script: script === undefined ? undefined : new TextDecoder().decode(await readImage(script)),
-      progress,
-    });
-  }
-  throw new UsageError(`There is no guest '${guest}': vt86 has debian and tour.`);
+  const script = options.last("script");
+  return debianImages({
+    kernelPackage: options.last("package") ?? "linux-image-cloud-amd64",
+    append,
+    script: script === undefined ? undefined : new TextDecoder().decode(await readImage(script)),
+    progress,
+  });
 }
 
-/** The whole text may name one file (whose name may hold blanks); otherwise QEMU's list of modules. */
-function moduleFiles(text: string): readonly { file: string; commandLine: string }[] {
-  return parseModuleList(text).map(({ file, commandLine }) => ({ file, commandLine }));
+function timeLimit(text: string | undefined): number {
+  if (text === undefined) return Number.POSITIVE_INFINITY;
+  const seconds = text.trim() === "" ? Number.NaN : Number(text);
+  if (!(seconds > 0)) throw new UsageError(`--timeout takes a number of seconds above 0, not "${text}".`);
+  return seconds;
 }
 
-function exitStatus(exit: MachineExit): number {
-  switch (exit.reason) {
-    case "power-off":
-    case "reset":
-      return ExitStatus.poweredOff;
-    case "debug-exit":
-      // QEMU's convention, so that the scripts that score kvm-unit-tests work unchanged.
-      return ((exit.code << 1) | 1) & 0xff;
-    case "triple-fault":
-      return ExitStatus.guestFailed;
-    case "paused":
-      return ExitStatus.poweredOff;
-  }
+/** Prints each thing that a guest asked for in vain, once. */
+function logger(kinds: ReadonlySet<string>): (kind: string, text: string) => void {
+  const said = new Set<string>();
+  return (kind, text) => {
+    if (!kinds.has(kind) || said.has(text)) return;
+    said.add(text);
+    process.stderr.write(`vt86: ${text}\n`);
+  };
 }
 
 /** Runs `vt86 run WORDS` and returns the exit status. */
@@ -135,77 +145,34 @@ export async function run(words: readonly string[]): Promise<number> {
     console.log(usage);
     return 0;
   }
-  if (options.last("cpu") === "help" || options.last("cpu") === "?") {
+  const cpu = options.last("cpu");
+  if (cpu === "help" || cpu === "?") {
     console.log(cpuHelp());
     return 0;
   }
-  if (parsed.operands.length > 1) throw new UsageError(`One guest at a time: ${parsed.operands.join(" ")}.`);
+  // Everything that can be wrong is found before anything is fetched.
   checkAccepted(options);
-  const timeout = options.last("timeout");
-  const seconds = timeout === undefined ? Number.POSITIVE_INFINITY : Number(timeout);
-  if (!(seconds > 0)) throw new UsageError(`--timeout takes a number of seconds above 0, not "${timeout}".`);
+  const guest = chooseGuest(parsed.operands, options);
+  parseCpu(cpu);
   const memory = options.last("memory");
+  const config = {
+    memory: checkMemory(memory === undefined ? DEFAULT_MEMORY : parseSize(memory.split(",")[0]!)),
+    cpu,
+    clock: options.choice("clock", ["host", "virtual"], "host"),
+    onReset: options.has("no-reboot") ? "stop" : "reboot",
+    testDevices: options.has("test-devices") || options.all("device").some((d) => d.startsWith("pc-testdev")),
+  } as const;
+  const seconds = timeLimit(options.last("timeout"));
+  const statistics = options.choice("stats", ["none", "engine"], "none") === "engine";
+  const debugToStderr = options.choice("debugcon", ["none", "stderr"], "none") === "stderr";
+  const logged = options.list("d", ["unclaimed", "msr"]);
+
   const quiet = options.has("quiet");
   const progress = (text: string) => {
     if (!quiet) process.stderr.write(`vt86: ${text}\n`);
   };
-  const { kernel, modules } = await images(parsed.operands[0], options, progress);
-  const machine = await Machine.create({
-    kernel,
-    modules,
-    memory: memory === undefined ? DEFAULT_MEMORY : parseSize(memory.split(",")[0]!),
-    cpu: options.last("cpu"),
-    clock: options.choice("clock", ["host", "virtual"], "host"),
-    onReset: options.has("no-reboot") ? "stop" : "reboot",
-    testDevices: options.has("test-devices") || options.all("device").some((d) => d.startsWith("pc-testdev")),
-  });
-  if (options.choice("debugcon", ["none", "stderr"], "none") === "stderr") {
-    machine.onDebugByte = (byte) => process.stderr.write(Uint8Array.of(byte));
-  }
-  return attend(machine, seconds, options.choice("stats", ["none", "engine"], "none") === "engine");
-}
-
-/** Runs the machine with the terminal attached. */
-async function attend(machine: Machine, seconds: number, statistics: boolean): Promise<number> {
-  let timedOut = false;
-  machine.console.listen((bytes) => process.stdout.write(bytes));
-  const detach = attachTerminal({
-    input: (bytes) => machine.console.write(bytes),
-    quit: () => machine.pause(),
-    say: (text) => process.stderr.write(text),
-  });
-  const interrupted = () => machine.pause();
-  process.once("SIGTERM", interrupted);
-  const timer =
-    seconds === Number.POSITIVE_INFINITY
-      ? undefined
-      : setTimeout(() => {
-          timedOut = true;
-          machine.pause();
-        }, seconds * 1000);
-  try {
-    const started = performance.now();
-    const exit = await machine.run();
-    if (statistics) printStatistics(machine, (performance.now() - started) / 1000);
-    if (timedOut) return ExitStatus.timeout;
-    if (exit.reason === "triple-fault") {
-      const { rip } = machine.registers();
-      process.stderr.write(`vt86: the guest failed: triple fault at RIP ${rip.toString(16)}.\n`);
-    }
-    return exitStatus(exit);
-  } finally {
-    if (timer) clearTimeout(timer);
-    process.off("SIGTERM", interrupted);
-    detach();
-    machine.dispose();
-  }
-}
-
-function printStatistics(machine: Machine, seconds: number): void {
-  const rate = machine.instructions / seconds / 1e6;
-  const lines = [
-    `instructions ${machine.instructions} in ${seconds.toFixed(2)} s of host time: ${rate.toFixed(1)} million a second`,
-    ...Object.entries(machine.statistics).map(([name, value]) => `${name} ${value}`),
-  ];
-  process.stderr.write(`${lines.map((line) => `vt86: ${line}`).join("\n")}\n`);
+  const machine = await Machine.create({ ...config, ...(await images(guest, options, progress)) });
+  if (debugToStderr) machine.onDebugByte = (byte) => process.stderr.write(Uint8Array.of(byte));
+  if (logged.size > 0) machine.onLog = logger(logged);
+  return attend(machine, { seconds, statistics });
 }

@@ -261,9 +261,10 @@ export class Cpu implements CpuContext {
       return true;
     }
     if (shadow !== 0 || !state.flag(Flag.IF)) return false;
-    if (this.apic.pending() < 0 && !this.apic.extIntPending) return false;
-    const vector = this.apic.acknowledge();
-    if (vector < 0) return false;
+    // INTR from the 8259 pair takes no part in the local APIC's priorities.
+    const external = this.apic.extIntPending;
+    if (!external && this.apic.pending() < 0) return false;
+    const vector = external ? this.apic.acknowledgeExtInt() : this.apic.acknowledge();
     this.counts.interrupts++;
     this.countTick();
     deliverInterrupt(this, vector);
@@ -275,8 +276,9 @@ export class Cpu implements CpuContext {
     this.state.setU32(S.INTERRUPT_PENDING, this.nmiPending || this.interruptPending() ? 1 : 0);
   }
 
-  /** Makes the CPU leave the engine before the next block. */
+  /** Ends {@link execute} before the next block: something outside happened that concerns the machine. */
   interrupt(): void {
+    this.yielding = true;
     this.state.setU32(S.ATTENTION, 1);
   }
 
@@ -329,7 +331,9 @@ export class Cpu implements CpuContext {
     this.counts.exceptions++;
     this.countTick();
     this.slowOperation();
+    this.debug.abandonInstruction();
     deliverException(this, new Fault(vector, error, address));
+    if (this.debug.hasPending) this.afterStep();
   }
 
   /** Time passes with every event, so that a guest that faults without end cannot stop the clock. */

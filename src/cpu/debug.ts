@@ -40,6 +40,8 @@ const LENGTHS = [1, 2, 8, 4] as const;
 export class DebugUnit {
   /** DR6 bits of traps to report after the current instruction. */
   private pending = 0;
+  /** Those of them that an instruction that loaded SS left to the current one. */
+  private inherited = 0;
   /** EFLAGS.TF, EFLAGS.RF and SHADOW when the instruction began. */
   private stepping = false;
   private resuming = false;
@@ -126,6 +128,7 @@ export class DebugUnit {
   }
 
   beginInstruction(): void {
+    this.inherited = this.pending;
     this.stepping = this.state.flag(Flag.TF);
     this.resuming = this.state.flag(Flag.RF);
     this.shadow = this.state.u32(SHADOW);
@@ -148,6 +151,11 @@ export class DebugUnit {
     const bits = this.pending | (stepping ? Dr6.BS : 0);
     this.pending = 0;
     return bits === 0 ? undefined : new Fault(Vector.DB, 0, BigInt(bits));
+  }
+
+  /** The instruction faulted: the breakpoints that it met itself are met again when it is restarted. */
+  abandonInstruction(): void {
+    this.pending &= this.inherited;
   }
 
   /** IRET or a task switch loaded RF: it is for the next instruction. Without a breakpoint nobody needs it. */
@@ -173,9 +181,13 @@ export class DebugUnit {
     this.pending |= bits;
   }
 
-  /** A #DB is delivered: DR6 tells why, and DR7.GD no longer protects the registers from the handler. */
+  /**
+   * A #DB is delivered: DR6 tells why, and DR7.GD no longer protects the registers from the handler. What waits
+   * behind an instruction that loaded SS is reported with it.
+   */
   recordException(bits: bigint): void {
-    const dr6 = (Number(this.state.dr(6) & 0xffff_ffffn) & ~0xf) | Number(bits) | DR6_ONES;
+    const dr6 = (Number(this.state.dr(6) & 0xffff_ffffn) & ~0xf) | Number(bits) | this.pending | DR6_ONES;
+    this.pending = 0;
     this.state.setDr(6, BigInt(dr6 >>> 0));
     this.state.setDr(7, BigInt((this.dr7 & ~DR7_GD) >>> 0));
   }

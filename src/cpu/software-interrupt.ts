@@ -44,6 +44,8 @@ export function breakpoint(context: CpuContext, vector: number): number {
   const event = eventOf(context, vector, kind);
   context.intercepts?.exception(event, undefined);
   deliverOnce(context, event);
+  // INT1 itself leaves DR6 alone. Breakpoints that wait since MOV SS do not interrupt its handler but join it.
+  if (vector === Vector.DB && context.debug.hasPending) context.debug.recordException(0n);
   return Control.jump;
 }
 

@@ -9,6 +9,8 @@ import { CSTAR, FMASK, LSTAR, STAR } from "../isa/state.js";
 import { isCanonical } from "./canonical.js";
 import type { CpuContext } from "./context.js";
 import { type CpuState, Rights, SegmentIndex } from "./cpu-state.js";
+import { Dr6 } from "./debug.js";
+import { deliverException } from "./exceptions.js";
 import { Fault } from "./fault.js";
 import { continueAfterFlags } from "./flag-write.js";
 import { Efer } from "./mmu.js";
@@ -57,7 +59,18 @@ export function systemCall(context: CpuContext): number {
   state.cpl = 0;
   state.rip = target;
   context.modeChanged();
-  return state.flag(Flag.TF) ? Control.leave : Control.jump;
+  return concludeStep(context, Control.jump);
+}
+
+/**
+ * The TF that SYSCALL or SYSRET has loaded, not the one before, decides on a single-step trap after it. So a
+ * stepped SYSCALL whose mask clears TF does not trap in the kernel, and SYSRET with TF traps at its target.
+ */
+function concludeStep(context: CpuContext, control: number): number {
+  context.debug.cancelStep();
+  if (!context.state.flag(Flag.TF)) return control;
+  deliverException(context, new Fault(Vector.DB, 0, BigInt(Dr6.BS)));
+  return Control.leave;
 }
 
 /** AMD's SYSCALL outside long mode: EIP is in the low half of STAR. */
@@ -95,5 +108,5 @@ export function systemReturn(context: CpuContext, operandSize: number): number {
   else state.setFlag(Flag.IF, true);
   state.cpl = 3;
   context.modeChanged();
-  return continueAfterFlags(state, couldInterrupt);
+  return concludeStep(context, continueAfterFlags(state, couldInterrupt));
 }

@@ -4,6 +4,7 @@
 import type { BootMemory } from "../boot/guest-memory.js";
 import { ApicBus } from "../cpu/apic/apic-bus.js";
 import { APIC_TIMER_HZ } from "../cpu/apic/apic-timer.js";
+import { setVirtualWireMode } from "../cpu/apic/firmware.js";
 import { LocalApic } from "../cpu/apic/local-apic.js";
 import type { CpuContext } from "../cpu/context.js";
 import { Cpu } from "../cpu/cpu.js";
@@ -12,11 +13,13 @@ import { CpuidTable } from "../cpu/models/cpuid.js";
 import { parseCpu } from "../cpu/models/cpu-string.js";
 import { decoderFeatures, systemFeatures } from "../cpu/models/derive.js";
 import { flatTopology } from "../cpu/models/topology.js";
+import { Msr } from "../cpu/msr/architectural.js";
 import { setFirmwareMemoryTypes } from "../cpu/msr/firmware.js";
 import { MsrFile } from "../cpu/msr/msr-file.js";
 import { type HelperFunction, Interpreter } from "../engine/interpreter/interpreter.js";
 import { tier0 } from "../engine/interpreter/tier0.js";
 import { randomSource } from "../host/random.js";
+import { UsageError } from "../host/usage-error.js";
 import { arithmeticHelpers } from "../isa/families/helpers.js";
 import * as S from "../isa/state.js";
 import { NOT_RAM, PhysicalMap } from "../memory/physical.js";
@@ -53,6 +56,16 @@ const APIC_PAGE = 0x1000;
 const VGA_START = 0xa0000;
 const VGA_END = 0xc0000;
 
+/** The machine's one memory, with room for `ram` bytes of guest RAM. */
+function allocate(ram: number): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: Math.ceil((RAM_AT + ram) / 65536) });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new UsageError(`The host cannot give the guest ${Math.ceil(ram / 0x100000)} MiB of memory: ask for less.`);
+  }
+}
+
 export class Pc {
   readonly memory: WebAssembly.Memory;
   readonly physical = new PhysicalMap();
@@ -70,7 +83,7 @@ export class Pc {
   constructor({ config, memory, events, log }: PcOptions) {
     const model = parseCpu(config.cpu);
     this.ram = splitRam(config.memory);
-    this.memory = memory ?? new WebAssembly.Memory({ initial: Math.ceil((RAM_AT + config.memory) / 65536) });
+    this.memory = memory ?? allocate(config.memory);
     if (memory) new Uint8Array(memory.buffer).fill(0, STATE_AT);
     this.mapRam();
     this.logUnclaimed(log);
@@ -141,6 +154,8 @@ export class Pc {
       testDevices: config.testDevices ?? false,
       events: { ...events, intr: (level) => this.apic.lint(0, level) },
     });
+    if (model.features.has("apic")) setVirtualWireMode(this.apic);
+    else this.apic.writeMsr(Msr.APIC_BASE, 0n);
   }
 
   /** Puts the APIC's page where IA32_APIC_BASE says. */

@@ -24,6 +24,8 @@ const ACPI_CNTL = 0x44;
 const PIRQ_A = 0x60;
 const PIRQ_E = 0x68;
 const RCBA = 0xf0;
+/** 8259 inputs that firmware routes PIRQA … D and E … H to, as SeaBIOS does. */
+const FIRMWARE_ROUTES = [10, 10, 11, 11] as const;
 
 /** How a range of C0000h … FFFFFh reaches memory: where an access is not to RAM it goes to the ROM below. */
 export interface PamSegment {
@@ -118,8 +120,9 @@ export class LpcBridge implements PciFunction {
     config.define(ACPI_CNTL, 1, 0x80, 0x87);
     for (let pirq = 0; pirq < 8; pirq++) {
       const offset = pirq < 4 ? PIRQ_A + pirq : PIRQ_E + pirq - 4;
-      config.define(offset, 1, 0x80, 0x8f);
+      config.define(offset, 1, FIRMWARE_ROUTES[pirq & 3]!, 0x8f);
       config.onWrite(offset, 1, () => pirqs.route(pirq, config.get(offset, 1)));
+      pirqs.route(pirq, config.get(offset, 1));
     }
     config.define(RCBA, 4, 0, 0xffffc001);
     config.onDecode(PMBASE, 5, () => events.onPmBase?.(this.pmBase));

@@ -14,8 +14,11 @@ import { copyRun, fillRun } from "./string-bulk.js";
 
 const { RAX, RCX, RSI, RDI } = Register;
 
-/** Iterations after which a REP restarts; each turn counts as one instruction. */
-const TURN = 4096;
+/**
+ * A REP restarts where its count is a multiple of this; each turn counts as one instruction. That depends on
+ * nothing but the count, so time passes the same whatever made the instruction stop in between.
+ */
+const TURN = 4096n;
 
 /** What the parts of one string instruction have in common. */
 export interface StringRun {
@@ -61,23 +64,21 @@ function repeat(run: StringRun, { once, ends, many }: Iteration): void {
   const { x } = run;
   const { f } = x;
   const size = x.addressSize;
-  const turn = f.local("i64");
-  f.set(turn, I64.const(TURN));
+  const begun = f.local("i32");
+  f.set(begun, I32.const(0));
   f.store(x.cpu, I32.const(0), DEVICE_TOUCHED);
-  const completed = (count: I64) => {
-    x.writeRegister(RCX, size, x.readRegister(RCX, size).sub(count));
-    f.set(turn, turn.value.sub(count));
-  };
+  const completed = (count: I64) => x.writeRegister(RCX, size, x.readRegister(RCX, size).sub(count));
+  const leftInTurn = () => x.readRegister(RCX, size).and(TURN - 1n);
   f.block((done) =>
     f.loop((again) => {
       f.brIf(done, x.readRegister(RCX, size).eqz());
-      f.if(turn.value.leS(0).or(x.stateI32(DEVICE_TOUCHED)), () => x.restart());
+      f.if(begun.value.and(leftInTurn().eqz().or(x.stateI32(DEVICE_TOUCHED).ne(0))), () => x.restart());
       once(run);
+      f.set(begun, I32.const(1));
       completed(I64.const(1));
       if (ends) f.brIf(done, ends(run, x.shape.rep === 0xf3));
       if (many) {
-        const rest = x.let(x.readRegister(RCX, size));
-        const limit = x.let(select(rest.ltU(turn.value), rest, turn.value));
+        const limit = x.let(leftInTurn());
         // Below that a run isn't worth its preparation.
         f.if(limit.gtS(8).and(run.step.gtS(0)), () => completed(many(run, limit)));
       }

@@ -77,7 +77,7 @@ export function startState(cpu: Cpu, mode: ModeDescription, bigReal: boolean, ra
   state.efer =
     (mode.long ? Efer.LME | Efer.LMA | Efer.NXE : random.oneIn(4) ? Efer.NXE : 0) |
     (random.oneIn(2) ? Efer.SCE : 0);
-  state.setU64(S.XCR0, random.oneIn(4) ? 1n : features.xcr0Mask);
+  state.setU64(S.XCR0, random.oneIn(4) ? 1n : features.xcr0Mask | 1n);
   state.setU32(S.MXCSR, random.oneIn(4) ? random.u32() & 0xffff : 0x1f80);
   state.setU32(S.FCW, random.oneIn(4) ? random.u32() & 0x1f7f : 0x37f);
   state.setU32(S.FTW, random.u32() & 0xff);

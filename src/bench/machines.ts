@@ -1,0 +1,74 @@
+/**
+ * The command lines of the machines that are compared.
+ */
+import { fileURLToPath } from "node:url";
+import { runTool } from "../host/node/run-tool.js";
+import type { Guest } from "./guest.js";
+import type { Command } from "./measure.js";
+
+/** Guest memory in MiB. */
+export const GUEST_MEMORY = 512;
+
+/** What the guest is to do: percent of the full work, and which kernels (none at all for a plain boot). */
+export interface Work {
+  readonly scale: number;
+  readonly kernels: readonly string[];
+}
+
+/** The command line that the kit's other machines were measured with, and the work. */
+function append({ scale, kernels }: Work): string {
+  const selection = kernels.length > 0 ? kernels.join(",") : "none";
+  return (
+    "earlyprintk=serial,ttyS0,115200 console=ttyS0,115200 loglevel=6 nokaslr mitigations=off panic=-1 " +
+    `rdinit=/init vt.scale=${scale} vt.mode=bench vt.sel=${selection}`
+  );
+}
+
+export interface Peer {
+  readonly name: string;
+  command(guest: Guest, work: Work): Command;
+}
+
+export const vt86: Peer = {
+  name: "vt86",
+  command: ({ kernel, initrd }, work) => ({
+    program: process.execPath,
+    args: [
+      fileURLToPath(new URL("../../bin/vt86", import.meta.url)),
+      "run",
+      ...["--kernel", kernel, "--initrd", initrd, "--append", append(work)],
+      ...["-m", String(GUEST_MEMORY), "--stats", "engine"],
+    ],
+  }),
+};
+
+const programs = { 64: "qemu-system-x86_64", 32: "qemu-system-i386" } as const;
+
+export const qemu: Peer = {
+  name: "QEMU TCG",
+  command: ({ bits, kernel, initrd }, work) => ({
+    program: programs[bits],
+    args: [
+      ...["-accel", "tcg,thread=single", "-cpu", "max", "-m", String(GUEST_MEMORY), "-smp", "1"],
+      ...[
+        "-display",
+        "none",
+        "-serial",
+        "stdio",
+        "-monitor",
+        "none",
+        "-no-reboot",
+        "-nodefaults",
+        "-vga",
+        "none",
+      ],
+      ...["-kernel", kernel, "-initrd", initrd, "-append", append(work)],
+    ],
+  }),
+};
+
+/** QEMU's version, or undefined where it is not installed. */
+export async function qemuVersion(bits: 64 | 32): Promise<string | undefined> {
+  const result = await runTool(programs[bits], ["--version"]);
+  return /version (\S+)/.exec(result.stdout.toString())?.[1];
+}

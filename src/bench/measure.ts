@@ -1,0 +1,157 @@
+/**
+ * Runs one virtual machine as a separate process, reads its serial port from its standard output, and takes
+ * the times of the guest's markers from outside.
+ */
+import { spawn } from "node:child_process";
+import { busiest, peakResident, type ThreadTimes, threadTimes } from "./process-clock.js";
+import { Lines, parseLine, parseStatistics } from "./serial.js";
+
+export interface Command {
+  readonly program: string;
+  readonly args: readonly string[];
+}
+
+/** Wall time and processor time of the busiest thread, in seconds. */
+export interface Span {
+  readonly wall: number;
+  readonly thread: number;
+}
+
+export interface KernelResult {
+  readonly name: string;
+  readonly scale: number;
+  readonly units: number;
+  readonly checksum: string;
+  readonly time: Span;
+}
+
+export interface RunResult {
+  /** From the start of the process to the kernel's first line and to the first line of init. */
+  readonly linux: Span | undefined;
+  readonly init: Span | undefined;
+  readonly kernels: readonly KernelResult[];
+  /** The kernel that was at work when the guest failed or stopped. */
+  readonly unfinished: string | undefined;
+  /** The guest came to its end. */
+  readonly done: boolean;
+  /** Highest resident memory, in bytes. */
+  readonly peak: number;
+  /** What vt86 counted. */
+  readonly engine: { readonly instructions: number; readonly seconds: number } | undefined;
+  /** Processor seconds of the busiest thread when the guest was done. */
+  readonly thread: number;
+  /** The last lines of output that were no markers, for the message when something goes wrong. */
+  readonly tail: readonly string[];
+}
+
+const TAIL_LINES = 12;
+/** A machine that has not ended by itself this long after the guest was done is ended. */
+const FAREWELL_MS = 15_000;
+
+interface Reading {
+  readonly at: number;
+  readonly threads: ThreadTimes;
+}
+
+/** @param seconds after that much wall time the machine is ended and the run counts as not done */
+export function measure(command: Command, seconds: number): Promise<RunResult> {
+  const started = performance.now();
+  const child = spawn(command.program, command.args, { stdio: ["ignore", "pipe", "pipe"] });
+  const pid = child.pid ?? -1;
+  const end = () => child.kill("SIGKILL");
+  process.once("exit", end);
+  const timer = setTimeout(end, seconds * 1000);
+
+  const reading = (): Reading => ({ at: performance.now(), threads: threadTimes(pid) });
+  const between = (from: Reading, to: Reading): Span => ({
+    wall: (to.at - from.at) / 1000,
+    thread: busiest(from.threads, to.threads),
+  });
+  const origin: Reading = { at: started, threads: new Map() };
+
+  let linux: Span | undefined;
+  let init: Span | undefined;
+  const kernels: KernelResult[] = [];
+  let current: string | undefined;
+  let begin: Reading | undefined;
+  let timed: Span | undefined;
+  let done = false;
+  let peak = 0;
+  let thread = Number.NaN;
+  const tail: string[] = [];
+
+  const line = (text: string) => {
+    const event = parseLine(text);
+    if (!event) {
+      tail.push(text);
+      if (tail.length > TAIL_LINES) tail.shift();
+      return;
+    }
+    const now = reading();
+    peak = Math.max(peak, peakResident(pid));
+    thread = between(origin, now).thread;
+    switch (event.kind) {
+      case "linux":
+        linux ??= between(origin, now);
+        break;
+      case "init":
+        init ??= between(origin, now);
+        break;
+      case "prepared":
+        current = event.name;
+        begin = timed = undefined;
+        break;
+      case "begin":
+        begin = now;
+        break;
+      case "end":
+        if (begin) timed = between(begin, now);
+        break;
+      case "result":
+        if (timed) kernels.push({ ...event, time: timed });
+        current = timed ? undefined : event.name;
+        break;
+      case "failed":
+        current = event.name;
+        break;
+      case "done":
+        done = true;
+        setTimeout(end, FAREWELL_MS).unref();
+        break;
+    }
+  };
+
+  return new Promise((resolve, reject) => {
+    const lines = new Lines();
+    let errors = "";
+    child.stdout.on("data", (bytes: Uint8Array) => {
+      for (const text of lines.push(bytes)) line(text);
+    });
+    child.stderr.on("data", (bytes: Uint8Array) => {
+      errors = (errors + new TextDecoder().decode(bytes)).slice(-20_000);
+    });
+    const finish = () => {
+      clearTimeout(timer);
+      process.off("exit", end);
+    };
+    child.on("error", (error) => {
+      finish();
+      reject(error);
+    });
+    child.on("close", () => {
+      finish();
+      tail.push(...errors.split("\n").filter((text) => text !== ""));
+      resolve({
+        linux,
+        init,
+        kernels,
+        unfinished: done ? undefined : current,
+        done,
+        peak,
+        engine: parseStatistics(errors),
+        thread,
+        tail: tail.slice(-TAIL_LINES),
+      });
+    });
+  });
+}

@@ -1,0 +1,83 @@
+/**
+ * Runs a machine with the person's terminal attached, to its end, a signal, or the time limit.
+ */
+import { constants } from "node:os";
+import type { Machine, MachineExit } from "../machine/machine.js";
+import { attachTerminal } from "./terminal.js";
+
+/** Exit statuses of `vt86 run`. A signal that ended it gives 128 and its number, as shells say it. */
+export const ExitStatus = { poweredOff: 0, guestFailed: 1, usage: 2, timeout: 124, signal: 128 } as const;
+
+/** The longest time that a timer of the host can wait, in milliseconds. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+export interface Attendance {
+  /** Host time after which the machine is stopped; may be `Infinity`. */
+  readonly seconds: number;
+  /** Whether to print at the end what was counted. */
+  readonly statistics: boolean;
+}
+
+/** The status that says how the guest ended. */
+function exitStatus(exit: MachineExit): number {
+  switch (exit.reason) {
+    case "power-off":
+    case "reset":
+    case "paused":
+      return ExitStatus.poweredOff;
+    case "debug-exit":
+      // QEMU's convention, so that the scripts that score kvm-unit-tests work unchanged.
+      return ((exit.code << 1) | 1) & 0xff;
+    case "triple-fault":
+      return ExitStatus.guestFailed;
+  }
+}
+
+/** Runs the machine, disposes of it, and returns the exit status. */
+export async function attend(machine: Machine, { seconds, statistics }: Attendance): Promise<number> {
+  /** Set when it was not the guest that ended the run. */
+  let status: number | undefined;
+  const stop = (why: number) => {
+    status ??= why;
+    machine.pause();
+  };
+  const onSignal = (signal: NodeJS.Signals) => stop(ExitStatus.signal + constants.signals[signal]);
+  // Whoever read the output has gone: nobody is left to run for.
+  const onOutputClosed = () => stop(ExitStatus.poweredOff);
+  const signals = ["SIGTERM", "SIGHUP", "SIGINT"] as const;
+  for (const signal of signals) process.once(signal, onSignal);
+  process.stdout.on("error", onOutputClosed);
+  machine.console.listen((bytes) => process.stdout.write(bytes));
+  const detach = attachTerminal({
+    input: (bytes) => machine.console.write(bytes),
+    quit: () => stop(ExitStatus.poweredOff),
+    say: (text) => process.stderr.write(text),
+  });
+  const timer = Number.isFinite(seconds)
+    ? setTimeout(() => stop(ExitStatus.timeout), Math.min(seconds * 1000, LONGEST_TIMER))
+    : undefined;
+  try {
+    const started = performance.now();
+    const exit = await machine.run();
+    if (statistics) printStatistics(machine, (performance.now() - started) / 1000);
+    if (exit.reason === "triple-fault") {
+      const { rip } = machine.registers();
+      process.stderr.write(`vt86: the guest failed: triple fault at RIP ${rip.toString(16)}.\n`);
+    }
+    return exit.reason === "paused" && status !== undefined ? status : exitStatus(exit);
+  } finally {
+    clearTimeout(timer);
+    for (const signal of signals) process.off(signal, onSignal);
+    detach();
+    machine.dispose();
+  }
+}
+
+function printStatistics(machine: Machine, seconds: number): void {
+  const rate = machine.instructions / seconds / 1e6;
+  const lines = [
+    `instructions ${machine.instructions} in ${seconds.toFixed(2)} s of host time: ${rate.toFixed(1)} million a second`,
+    ...Object.entries(machine.statistics).map(([name, value]) => `${name} ${value}`),
+  ];
+  process.stderr.write(`${lines.map((line) => `vt86: ${line}`).join("\n")}\n`);
+}
