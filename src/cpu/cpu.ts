@@ -19,7 +19,7 @@ import { Fault } from "./fault.js";
 import type { Intercepts } from "./intercepts.js";
 import type { LinearMemory } from "./linear-memory.js";
 import { type CodePages, Mmu } from "./mmu.js";
-import { updateMode } from "./mode.js";
+import { ModeNumbers, updateMode } from "./mode.js";
 import { checkSegment } from "./segment-check.js";
 
 /** What the processor needs from its surroundings and its model. */
@@ -50,7 +50,10 @@ export interface CpuEngine {
   run(): void;
   /** Runs one instruction. */
   step(): void;
-  readonly code: CodePages;
+  readonly code: CodePages & {
+    /** What MODE means has changed: nothing that was decoded may be used any more. */
+    retire(): void;
+  };
 }
 
 export class Cpu implements CpuContext {
@@ -88,6 +91,8 @@ export class Cpu implements CpuContext {
   shouldYield: (() => boolean) | undefined;
   private yielding = false;
   private slowOperations = 0;
+  private readonly modeNumbers = new ModeNumbers();
+  private modeGeneration = 0;
 
   constructor(private readonly parts: CpuParts) {
     this.state = new CpuState(parts.memory.buffer, parts.stateAt);
@@ -364,7 +369,11 @@ export class Cpu implements CpuContext {
   }
 
   modeChanged(): void {
-    updateMode(this.state);
+    updateMode(this.state, this.modeNumbers);
+    if (this.modeNumbers.generation !== this.modeGeneration) {
+      this.modeGeneration = this.modeNumbers.generation;
+      this.engine?.code.retire();
+    }
     this.mmu.modeChanged();
   }
 

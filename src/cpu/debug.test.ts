@@ -5,6 +5,7 @@ import * as S from "../isa/state.js";
 import { readDebugRegister, writeDebugRegister } from "./debug.js";
 import { deliverException } from "./exceptions.js";
 import { Fault } from "./fault.js";
+import { breakpoint } from "./software-interrupt.js";
 import { IDT, raises, Sel, TestCpu } from "./system-fixture.test.helper.js";
 
 const TF = 0x100;
@@ -87,6 +88,28 @@ describe("breakpoints", () => {
     assert.equal(cpu.debug.dataBreakpoint(0xfffn, 2, false), false, "writes only");
     assert.equal(cpu.debug.dataBreakpoint(0xfffn, 2, true), true);
     assert.equal(cpu.debug.endInstruction()?.address, 1n);
+    assert.equal(cpu.debug.endInstruction(), undefined);
+  });
+
+  test("those of an instruction that faults are forgotten, those left by MOV SS are not", () => {
+    const cpu = armed(1n | (1n << 16n) | 4n | (1n << 20n));
+    cpu.state.setDr(1, 0x2000n);
+    cpu.debug.dataBreakpoint(0x1000n, 1, true);
+    cpu.state.setU32(S.SHADOW, 2);
+    assert.equal(cpu.debug.endInstruction(), undefined);
+    cpu.debug.beginInstruction();
+    cpu.debug.dataBreakpoint(0x2000n, 1, true);
+    cpu.debug.abandonInstruction();
+    assert.equal(cpu.debug.endInstruction()?.address, 1n);
+  });
+
+  test("what waits behind MOV SS joins the #DB of INT1", () => {
+    const cpu = armed(1n | (1n << 16n));
+    cpu.gate(IDT + 16, Sel.code64, 0x5000, 0x8e, 0, true);
+    cpu.debug.dataBreakpoint(0x1000n, 1, true);
+    cpu.debug.beginInstruction();
+    breakpoint(cpu, 1);
+    assert.equal(cpu.state.dr(6), 0xffff_0ff1n);
     assert.equal(cpu.debug.endInstruction(), undefined);
   });
 

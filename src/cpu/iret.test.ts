@@ -6,6 +6,7 @@ import * as S from "../isa/state.js";
 import { Rights, SegmentIndex } from "./cpu-state.js";
 import { enteringCode } from "./exceptions.js";
 import { interruptReturn } from "./iret.js";
+import { writeNullSegment } from "./segment-write.js";
 import { IDT, raises, Sel, TestCpu } from "./system-fixture.test.helper.js";
 
 const IF = 0x200;
@@ -50,6 +51,18 @@ describe("64-bit mode", () => {
       interruptReturn(cpu, size * 8);
       assert.deepEqual([cpu.state.rip, cpu.state.gpr(4), cpu.state.cpl], [0x1000n, 0x5000n, 3]);
     }
+  });
+
+  test("to an outer ring null selectors lose their RPL, but FS keeps its base", () => {
+    const cpu = new TestCpu().longMode();
+    const { state } = cpu;
+    writeNullSegment(state, SegmentIndex.ES, 3, 0);
+    writeNullSegment(state, SegmentIndex.FS, 2, 0);
+    state.setU64(S.SEGMENT_BASE + SegmentIndex.FS * 8, 0x7fff_1234_5678n);
+    frame(cpu, 8, 0x1000, Sel.userCode64, 2, 0x5000, Sel.userData32);
+    interruptReturn(cpu, 64);
+    assert.deepEqual([state.selector(SegmentIndex.ES), state.selector(SegmentIndex.FS)], [0, 0]);
+    assert.equal(state.segmentBase(SegmentIndex.FS), 0x7fff_1234_5678n);
   });
 
   test("NT, a non-canonical RIP and an inner RPL are #GP", () => {

@@ -69,6 +69,9 @@ interface PendingWrite {
   parts: { host: number; physical: number; length: number }[];
 }
 
+/** Code pages of one view that are remembered. */
+const MOST_CODE_PAGES = 16384;
+
 export const VIEW_COUNT = 40;
 export const MMU_BYTES = VIEW_BYTES * VIEW_COUNT;
 
@@ -292,6 +295,11 @@ export class Mmu implements LinearMemory {
     if (this.format !== FORMAT_4LEVEL) return true;
     const top = high >> 15;
     return top === 0 || top === -1;
+  }
+
+  /** Keeps what is remembered of the current view's code pages within bounds. */
+  limitCodePages(): void {
+    if (this.current.codePages.size > MOST_CODE_PAGES) this.current.flushCode();
   }
 
   /** Physical address for an instruction fetch; throws #PF (or #GP for a non-canonical RIP). */

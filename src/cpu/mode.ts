@@ -24,30 +24,42 @@ export const Mode = {
 
 export const codeSizeOf = (mode: number): 16 | 32 | 64 => ((mode & 3) === 2 ? 64 : (mode & 3) === 1 ? 32 : 16);
 
-/** Numbers that stand for CS limits and for CS bases, so that they fit in keys. */
-class Interned {
-  private readonly numbers = new Map<number, number>();
-  readonly values: number[] = [];
-  constructor(private readonly first: number) {}
-  of(value: number): number {
-    let number = this.numbers.get(value);
-    if (number === undefined) {
-      number = this.first + this.values.push(value) - 1;
-      this.numbers.set(value, number);
-    }
-    return number;
+/** Values that one processor meets and that are remembered. */
+const MOST_NUMBERS = 16384;
+
+/** The numbers by which one processor knows CS limits and CS bases, so that they fit in keys. */
+export class ModeNumbers {
+  private readonly limits = new Map<number, number>();
+  private readonly bases = new Map<number, number>();
+  /** Changes when the numbers get new meanings: what is kept by MODE is void then. */
+  generation = 0;
+
+  limit(value: number): number {
+    return value === 0xffffffff ? 0 : 1 + number(this.limits, value);
+  }
+
+  /** @param limit number of the limit */
+  base(value: number, limit: number): number {
+    return 0x10001 + number(this.bases, value * 0x10000 + limit);
+  }
+
+  /** Forgets everything when it has become too much, as a guest may make up descriptors without end. */
+  prune(): void {
+    if (this.limits.size < MOST_NUMBERS && this.bases.size < MOST_NUMBERS) return;
+    this.limits.clear();
+    this.bases.clear();
+    this.generation++;
   }
 }
 
-const limits = new Interned(0);
-limits.of(0xffffffff);
-const bases = new Interned(0x10001);
-
-/** The CS limit of a mode, in bytes; 2^32-1 in 64-bit mode, where it is not checked. */
-export const limitOf = (mode: number): number => limits.values[mode >>> Mode.limitShift]!;
+function number(numbers: Map<number, number>, value: number): number {
+  let found = numbers.get(value);
+  if (found === undefined) numbers.set(value, (found = numbers.size));
+  return found;
+}
 
 /** Works out MODE, MODE_TAG and STACK_MASK from control registers, EFLAGS.VM and the segment registers. */
-export function updateMode(state: CpuState): void {
+export function updateMode(state: CpuState, numbers: ModeNumbers): void {
   const { cr0, cr4 } = state;
   const csRights = state.rights(SegmentIndex.CS);
   const { long } = state;
@@ -62,11 +74,14 @@ export function updateMode(state: CpuState): void {
   let tag = BigInt(mode) << 52n;
   if (!long) {
     const { limit, base } = state.segment(SegmentIndex.CS);
-    mode |= limits.of(limit) << Mode.limitShift;
+    numbers.prune();
+    const limitNumber = numbers.limit(limit);
+    mode |= limitNumber << Mode.limitShift;
     const place = Number(BigInt.asUintN(32, base));
-    // Real-mode bases are a 16-bit selector times 16 and need no table; the limit goes with the base.
-    const simple = place % 16 === 0 && place < 0x100000 && (limit === 0xffffffff || limit === 0xffff);
-    const number = simple && (place !== 0 || limit === 0xffffffff) ? place / 16 : bases.of(place * 4096 + limits.of(limit));
+    // The limit goes with the base. Flat segments and those of real mode (a 16-bit selector times 16) need no table.
+    const flat = place === 0 && limit === 0xffffffff;
+    const real = place !== 0 && place % 16 === 0 && place < 0x100000 && limit === 0xffff;
+    const number = flat || real ? place / 16 : numbers.base(place, limitNumber);
     tag ^= BigInt(number) << 32n;
   }
   state.setU32(MODE, mode);

@@ -6,7 +6,7 @@ import * as S from "../isa/state.js";
 import { SegmentIndex } from "./cpu-state.js";
 import { systemCall, systemReturn } from "./syscall.js";
 import { systemEnter, systemExit } from "./sysenter.js";
-import { raises, TestCpu } from "./system-fixture.test.helper.js";
+import { IDT, raises, Sel, TestCpu } from "./system-fixture.test.helper.js";
 
 const { CS, SS } = SegmentIndex;
 const IF = 0x200;
@@ -35,6 +35,15 @@ describe("SYSCALL", () => {
     assert.equal(state.gpr(4), 0x8000n, "RSP stays");
   });
 
+  test("is not stepped when the mask clears TF", () => {
+    const cpu = withSyscall(3);
+    cpu.state.rflags = 0x102;
+    cpu.debug.beginInstruction();
+    assert.equal(systemCall(cpu), Control.jump);
+    assert.equal(cpu.state.gpr(11), 0x102n);
+    assert.equal(cpu.debug.endInstruction(), undefined);
+  });
+
   test("is undefined without EFER.SCE, and on Intel outside 64-bit mode", () => {
     const cpu = withSyscall(3);
     cpu.state.efer = 0x500;
@@ -59,10 +68,10 @@ describe("SYSRET", () => {
     const cpu = withSyscall(0);
     const { state } = cpu;
     state.setGpr(1, 0x40_1000n);
-    state.setGpr(11, 0xffff_ffffn);
+    state.setGpr(11, 0xffff_feffn);
     assert.equal(systemReturn(cpu, 64), Control.leave, "IF became 1");
     assert.deepEqual([state.rip, state.cpl], [0x40_1000n, 3]);
-    assert.equal(state.rflags, 0x3c_7fd7, "RF, VM and reserved bits stay clear");
+    assert.equal(state.rflags, 0x3c_7ed7, "RF, VM and reserved bits stay clear");
     assert.deepEqual(state.segment(CS), { selector: 0x33, base: 0n, limit: 0xffff_ffff, rights: 0xa0fb });
     assert.deepEqual(state.segment(SS), { selector: 0x2b, base: 0n, limit: 0xffff_ffff, rights: 0xc0f3 });
   });
@@ -83,6 +92,17 @@ describe("SYSRET", () => {
     cpu.features = { ...cpu.features, vendor: "amd" };
     systemReturn(cpu, 64);
     assert.deepEqual([cpu.state.cpl, cpu.state.rip], [3, 0x8000_0000_0000n]);
+  });
+
+  test("with TF traps at its target", () => {
+    const cpu = withSyscall(0);
+    const { state } = cpu;
+    cpu.gate(IDT + 16, Sel.code64, 0x5000, 0x8e, 0, true);
+    state.setGpr(1, 0x40_1000n);
+    state.setGpr(11, 0x100n);
+    systemReturn(cpu, 64);
+    assert.deepEqual([state.rip, state.cpl, state.dr(6)], [0x5000n, 0, 0xffff_4ff0n]);
+    assert.deepEqual(cpu.stack(3, 8), [0x40_1000, 0x33, 0x102]);
   });
 
   test("needs ring 0", () => {

@@ -15,6 +15,9 @@ export const VIEW_BYTES = TLB_BYTES * 2 + JUMP_BYTES;
 /** Jump-cache tag that no RIP has: bits 48-51 of a canonical address are equal. */
 const NO_RIP_HIGH = 0x00010000;
 
+/** Regions remembered of one view: 128 GiB. */
+const MOST_LARGE_REGIONS = 65536;
+
 /** Linear page number as one exact number. */
 export const pageNumber = (low: number, high: number): number => (high >>> 0) * 0x100000 + (low >>> 12);
 
@@ -93,6 +96,7 @@ export class TlbView {
     global: boolean,
     large: boolean,
   ): void {
+    if (large && this.largeRegions.size > MOST_LARGE_REGIONS) this.flush();
     const at = ((table === "read" ? this.read : this.write) >>> 2) + ((low >>> 12) & (TLB_ENTRIES - 1)) * 4;
     this.words[at] = low & ~0xfff;
     this.words[at + 1] = high;

@@ -11,7 +11,7 @@ import { definitionOf } from "../../isa/emit.js";
 import type { Feature } from "../../isa/form.js";
 import { type CodeSize, Instruction } from "../../isa/instruction.js";
 import type { CodePages } from "../../cpu/mmu.js";
-import { codeSizeOf, limitOf, Mode } from "../../cpu/mode.js";
+import { codeSizeOf, Mode } from "../../cpu/mode.js";
 import { LINKABLE, Record, RECORD_SIZE, writeOperands } from "./record.js";
 import { Handler, type ShapeTable } from "./shapes.js";
 
@@ -20,6 +20,8 @@ export const MAX_BLOCK = 64;
 
 interface Block {
   readonly key: number;
+  /** Host page of the first byte. */
+  readonly page: number;
   /** Host address of the first record. */
   readonly record: number;
   /** Decoded bytes: page offsets [start, end). `end` may exceed 4096 for a crossing instruction. */
@@ -27,6 +29,8 @@ interface Block {
   readonly end: number;
   /** Host page of the second page of a crossing instruction. */
   readonly secondPage: number | undefined;
+  /** Where the segment's limit may fall into the page: the offset of the page in the segment; else Infinity. */
+  readonly pageInSegment: number;
 }
 
 interface CodePage {
@@ -39,6 +43,8 @@ interface CodePage {
 export interface CodeSource {
   /** Host address of the page that holds the instruction pointer. */
   readonly hostPage: number;
+  /** Highest offset in the code segment; 2^32-1 in 64-bit mode, where it is not checked. */
+  readonly limit: number;
   /** Host address of the next page of linear memory; throws a page fault if there is none. */
   nextPage(): number;
 }
@@ -101,17 +107,28 @@ export class CodeCache implements CodePages {
     }
     for (const block of page.tails) {
       if (from >= block.end - 4096) continue;
-      const home = [...this.pages.values()].find((p) => p.blocks.get(block.key) === block);
+      const home = this.pages.get(block.page);
       if (home) this.kill(home, block);
-      page.tails.delete(block);
     }
     if (page.blocks.size === 0 && page.tails.size === 0) this.pages.delete(host >>> 12);
   }
 
   private kill(page: CodePage, block: Block): void {
+    // The rest of the record stays: this may be the instruction that runs now.
     this.view.setUint16(block.record + Record.handler, Handler.dead, true);
-    this.view.setUint16(block.record + Record.left, 0, true);
     page.blocks.delete(block.key);
+    if (block.secondPage !== undefined) this.pages.get(block.secondPage)?.tails.delete(block);
+  }
+
+  /** No block may be added before everything was dropped, which {@link find} does when no record is in use. */
+  get full(): boolean {
+    return this.next + (MAX_BLOCK + 1) * RECORD_SIZE > this.arena.at + this.arena.size;
+  }
+
+  /** What the modes mean has changed: everything is to be dropped before the next block is looked for. */
+  retire(): void {
+    this.next = this.arena.at + this.arena.size;
+    this.onFlush();
   }
 
   /** Drops everything. */
@@ -126,17 +143,26 @@ export class CodeCache implements CodePages {
   find(source: CodeSource, offset: number, mode: number, rip: number, most = MAX_BLOCK): number {
     const hostPage = source.hostPage >>> 12;
     const key = (mode * 4096 + offset) * 2 + (most === 1 ? 1 : 0);
-    const known = this.pages.get(hostPage)?.blocks.get(key);
-    if (known && (known.secondPage === undefined || known.secondPage === source.nextPage() >>> 12)) return known.record;
-    if (this.next + (MAX_BLOCK + 1) * RECORD_SIZE > this.arena.at + this.arena.size) this.flush();
+    if (this.full) this.flush();
+    const home = this.pages.get(hostPage);
+    const known = home?.blocks.get(key);
+    const near = mode % 4 !== 2 && rip - offset + 4096 + 16 > source.limit;
+    const pageInSegment = near ? rip - offset : Number.POSITIVE_INFINITY;
+    if (known) {
+      if (known.pageInSegment !== pageInSegment) this.kill(home!, known);
+      else if (known.secondPage === undefined || known.secondPage === source.nextPage() >>> 12) return known.record;
+      else this.kill(home!, known);
+    }
     const record = this.next;
     const built = this.build(source, offset, mode, rip, most, record);
     this.next = built.next;
     const block: Block = {
       key,
+      page: hostPage,
       record,
       start: offset,
       end: built.end,
+      pageInSegment,
       secondPage: built.crosses ? source.nextPage() >>> 12 : undefined,
     };
     this.page(hostPage).blocks.set(key, block);
@@ -174,7 +200,7 @@ export class CodeCache implements CodePages {
   ): { next: number; end: number; crosses: boolean } {
     const { view, instruction } = this;
     const codeSize = codeSizeOf(mode);
-    const limit = limitOf(mode);
+    const { limit } = source;
     let offset = start;
     let record = at;
     let crosses = false;

@@ -4,7 +4,6 @@
  */
 import type { EngineCpu } from "../engine.js";
 import { Fault } from "../../cpu/fault.js";
-import { limitOf } from "../../cpu/mode.js";
 import { Decoder } from "../../isa/decode/decoder.js";
 import { Vector } from "../../isa/emit.js";
 import type { Feature } from "../../isa/form.js";
@@ -25,9 +24,10 @@ import {
   Pending,
   RIP,
   SEGMENT_BASE,
+  SEGMENT_LIMIT,
 } from "../../isa/state.js";
 import { NOT_RAM } from "../../memory/physical.js";
-import { CodeCache } from "./code-cache.js";
+import { CodeCache, type CodeSource } from "./code-cache.js";
 import { RunExit } from "./module.js";
 import { Record } from "./record.js";
 import { Access } from "./runtime.js";
@@ -210,7 +210,7 @@ export class Interpreter {
 
   /** Finds code at the state's RIP; returns 0 with an exception pending when it cannot be fetched. */
   private prepare(
-    find: (source: { hostPage: number; nextPage(): number }, offset: number, mode: number, rip: number) => number,
+    find: (source: CodeSource, offset: number, mode: number, rip: number) => number,
   ): number {
     const { view, base, cpu } = this;
     try {
@@ -218,15 +218,20 @@ export class Interpreter {
       let low = ripLow;
       let high = view.getInt32(base + RIP + 4, true);
       const mode = view.getInt32(base + MODE, true);
+      let limit = 0xffffffff;
       if ((mode & 3) !== 2) {
-        if (high !== 0 || ripLow >>> 0 > limitOf(mode)) throw new Fault(Vector.GP, 0);
+        limit = view.getUint32(base + SEGMENT_LIMIT + 4, true);
+        if (high !== 0 || ripLow >>> 0 > limit) throw new Fault(Vector.GP, 0);
         low = (low + view.getInt32(base + SEGMENT_BASE + 8, true)) | 0;
         high = 0;
       }
+      // Before the pages are translated, as both forget translations.
+      if (this.code.full) this.code.flush();
+      cpu.mmu.limitCodePages();
       const page = this.codePage(low, high);
       const nextLow = ((low & ~0xfff) + 4096) | 0;
       const nextHigh = nextLow === 0 && (mode & 3) === 2 ? (high + 1) | 0 : high;
-      const source = { hostPage: page, nextPage: () => this.codePage(nextLow, nextHigh) };
+      const source = { hostPage: page, limit, nextPage: () => this.codePage(nextLow, nextHigh) };
       if (cpu.mmu.alone) cpu.beforeFetch(low, high);
       return find(source, low & 0xfff, mode, ripLow >>> 0);
     } catch (thrown) {
@@ -262,6 +267,8 @@ export class Interpreter {
     const offset = view.getUint16(record + Record.next, true) + view.getInt32(record + Record.displacement, true);
     const target = delta + BigInt(offset);
     view.setBigUint64(this.base + RIP, this.cpu.state.long ? BigInt.asUintN(64, target) : BigInt.asUintN(32, target), true);
+    // Dropping all records now would drop this one.
+    if (this.code.full) return 0;
     const found = this.prepare((source, at, mode, low) => this.code.find(source, at, mode, low));
     if (found === 0) {
       view.setInt32(this.base + PENDING, Pending.none, true);
@@ -275,6 +282,8 @@ export class Interpreter {
   private revive(record: number): number {
     const { view } = this;
     this.sync(record);
+    // As above: the block is looked up again.
+    if (this.code.full) return 0;
     const found = this.prepare((source, at, mode, low) => this.code.find(source, at, mode, low));
     if (found !== 0 && !this.code.crosses(found)) {
       view.setUint16(record + Record.handler, Handler.forward, true);

@@ -28,7 +28,8 @@ import {
 import { type Callee, type FunctionBuilder, type Label, load } from "../../wasm/function.js";
 import { ModuleBuilder } from "../../wasm/module.js";
 import { I32, I64, type ValueType } from "../../wasm/value.js";
-import { type Exits, InterpreterEmit } from "./emit.js";
+import { InterpreterEmit } from "./emit.js";
+import type { Exits } from "./exits.js";
 import { Record, RECORD_SIZE } from "./record.js";
 import { Access, type Runtime } from "./runtime.js";
 import { Handler } from "./shapes.js";
@@ -281,11 +282,13 @@ function emitRun(
             f.set(record, I32.const(0));
             f.br(lookup);
           } else if (number === Handler.forward) {
+            addBudget(left());
             f.set(record, load.i32(record.value, Record.immediate));
             f.br(enter);
           } else if (number === Handler.dead) {
             const target = f.let(f.call("i32", imports.revive, cpu, record.value));
             f.if(target.eqz(), fault);
+            addBudget(left());
             f.set(record, target);
             f.br(enter);
           } else callCold();

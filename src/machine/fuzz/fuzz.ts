@@ -52,7 +52,7 @@ export function makeProgram(source: ProgramSource, seed: number, program: number
   const random = new Random(Math.imul(seed, 0x9e3779b1) + program);
   const mode = random.pick(modeNames);
   const code = source.write(random, Mode[mode].code, origin(random));
-  return { mode, code, seed: random.u32(), budget: 200 + random.below(random.oneIn(8) ? 1800 : 300) };
+  return { mode, code, seed: random.u32(), budget: random.oneIn(16) ? 200 + random.below(1800) : 60 + random.below(200) };
 }
 
 export function fuzz({ programs, seed, first = 0, onProgram, mostFailures = 20 }: FuzzOptions): FuzzReport {
