@@ -186,8 +186,17 @@ describe("vt86", { concurrency: 2 }, () => {
   });
 
   test("a repeatable clock gives the same output twice", async () => {
-    const line = ["run", "tour", "-m", "16M", "--clock", "virtual", "--quiet"];
-    const [first, second] = [await vt86(line, { input: "halt\n" }), await vt86(line, { input: "halt\n" })];
+    const tour = () =>
+      vt86(["run", "tour", "-m", "16M", "--clock", "virtual", "--quiet"], {
+        input: (child) => {
+          let seen = "";
+          child.stdout.on("data", (text: string) => {
+            seen += text;
+            if (seen.endsWith("vt86> ")) child.stdin.end("halt\n");
+          });
+        },
+      });
+    const [first, second] = await Promise.all([tour(), tour()]);
     assert.match(first.stdout, /That was the tour/);
     assert.equal(first.status, 0);
     assert.equal(first.stdout, second.stdout);

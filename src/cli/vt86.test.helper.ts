@@ -17,8 +17,15 @@ export interface CommandOptions {
   readonly input?: string | ((child: ReturnType<typeof start>) => void);
 }
 
+/** A command that hangs is ended after so many milliseconds; its status is null then. */
+const LONGEST = 90_000;
+
 function start(words: readonly string[]) {
-  return spawn(process.execPath, [command, ...words], { stdio: "pipe" });
+  return spawn(process.execPath, [command, ...words], {
+    stdio: "pipe",
+    timeout: LONGEST,
+    killSignal: "SIGKILL",
+  });
 }
 
 /** Runs `vt86 WORDS` to its end. */

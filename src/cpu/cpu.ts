@@ -6,12 +6,12 @@
 import { Vector } from "../isa/emit.js";
 import { Flag } from "../isa/flags.js";
 import * as S from "../isa/state.js";
-import type { PhysicalMap } from "../memory/physical.js";
+import { NOT_RAM, type PhysicalMap } from "../memory/physical.js";
 import type { PortSpace } from "../memory/ports.js";
 import type { Timeline } from "../time/timeline.js";
 import type { LocalApic } from "./apic/local-apic.js";
-import type { CpuContext, CpuidResult, SystemFeatures, TlbControl } from "./context.js";
-import { CpuState } from "./cpu-state.js";
+import type { CpuidResult, SystemFeatures, TlbControl } from "./context.js";
+import { CpuState, SegmentIndex } from "./cpu-state.js";
 import { DebugUnit } from "./debug.js";
 import type { CpuEvent } from "./event.js";
 import { deliverException, deliverInterrupt, deliverNmi } from "./exceptions.js";
@@ -21,6 +21,17 @@ import type { LinearMemory } from "./linear-memory.js";
 import { type CodePages, Mmu } from "./mmu.js";
 import { ModeNumbers, updateMode } from "./mode.js";
 import { checkSegment } from "./segment-check.js";
+import { readGuestMsr, writeGuestMsr } from "./vmx/apic-msrs.js";
+import { VmExit } from "./vmx/contract.js";
+import { Activity, type PhysicalMemory, type VmxProcessor } from "./vmx/entry-processor.js";
+import { exitGuest } from "./vmx/exit.js";
+import { enterGuest, failEntry } from "./vmx/entry.js";
+import type { VmxCapabilities } from "./vmx/capabilities.js";
+import type { RuleFailure } from "./vmx/checks/rule.js";
+import { Guest } from "./vmx/events.js";
+import { ExitReason } from "./vmx/exit-reason.js";
+import { PhysicalAccess } from "./vmx/exit-memory.js";
+import { VmxOperation } from "./vmx/vmx-unit.js";
 
 /** What the processor needs from its surroundings and its model. */
 export interface CpuParts {
@@ -36,6 +47,10 @@ export interface CpuParts {
   readonly features: SystemFeatures;
   readonly page1g: boolean;
   cpuid(leaf: number, subleaf: number): CpuidResult;
+  /** What VMX can do, where the model has it. */
+  readonly vmx?: VmxCapabilities | undefined;
+  /** Told of refused VM entries. */
+  readonly onVmEntryRefused?: ((failure: RuleFailure) => void) | undefined;
 }
 
 /** The registers that live outside the state block. */
@@ -56,7 +71,7 @@ export interface CpuEngine {
   };
 }
 
-export class Cpu implements CpuContext {
+export class Cpu implements VmxProcessor {
   readonly state: CpuState;
   readonly mmu: Mmu;
   readonly memory: LinearMemory;
@@ -68,18 +83,25 @@ export class Cpu implements CpuContext {
   readonly emptyPage: number;
   intercepts: Intercepts | undefined;
   delivering: CpuEvent | undefined;
-  nmiBlocked = false;
-  /** In HLT or MWAIT. */
-  halted = false;
+  private blocksNmi = false;
+  /** In HLT or MWAIT; a guest's other activity states. */
+  activity: Activity = Activity.active;
   private haltBreaksOnMasked = false;
   /** After a triple fault: nothing but a reset helps. */
   shutdown = false;
-  private nmiPending = false;
+  nmiPending = false;
+  /** The guest in VMX non-root operation. */
+  readonly guest: Guest = new Guest(this);
+  /** Present where the model has VMX, and used only there. */
+  vmx!: VmxOperation;
+  readonly physicalMemory: PhysicalMemory;
+  /** TSC minus ticks, without a guest's offset, while a guest runs. */
+  private ownTscOffset = 0n;
   /** Events the processor has taken, for `--stats`. */
-  readonly counts = { exceptions: 0, interrupts: 0 };
+  readonly counts = { exceptions: 0, interrupts: 0, vmExits: 0 };
 
   private engine!: CpuEngine;
-  private timeline!: Timeline;
+  timeline!: Timeline;
   apic!: LocalApic;
   private msrs!: MsrAccess;
   /** Ticks that passed without instructions (HLT, pacing). */
@@ -115,10 +137,28 @@ export class Cpu implements CpuContext {
       parts.features.physicalBits,
       () => parts.page1g,
     );
+    this.physicalMemory = new PhysicalAccess(parts.memory.buffer, parts.physical, code);
     this.memory = this.mmu;
     this.tlb = this.mmu;
     this.debug = new DebugUnit(this.state, () => this.watchMemory());
+    if (parts.vmx) this.vmx = this.makeVmx(parts.vmx);
     parts.physical.onChange = () => this.mmu.flushAll();
+  }
+
+  private makeVmx(capabilities: VmxCapabilities): VmxOperation {
+    const { physical, onVmEntryRefused } = this.parts;
+    return new VmxOperation({
+      processor: this,
+      capabilities,
+      physical,
+      translations: this.mmu,
+      transitions: {
+        enterGuest: (vmcs) => enterGuest(this, vmcs),
+        failEntry: (vmcs, reason, qualification) => failEntry(this, vmcs, reason, qualification),
+        exitGuest: (vmcs, exit) => exitGuest(this, vmcs, exit),
+      },
+      ...(onVmEntryRefused && { onRuleFailed: onVmEntryRefused }),
+    });
   }
 
   /** Registers that are not 0 after power-on, besides those that whoever starts the CPU sets (SDM vol. 3, table 10-1). */
@@ -135,7 +175,11 @@ export class Cpu implements CpuContext {
   /** RESET and INIT: forgets HLT, shutdown and events that wait. The registers are set by whoever starts the CPU. */
   reset(): void {
     this.powerOn();
-    this.halted = this.haltBreaksOnMasked = this.shutdown = false;
+    if (this.guest.active) this.mmu.leaveNonRoot();
+    this.guest.end();
+    this.vmx?.leaveOperation();
+    this.activity = Activity.active;
+    this.haltBreaksOnMasked = this.shutdown = false;
     this.nmiPending = this.nmiBlocked = false;
     this.delivering = undefined;
     this.debug.takePending();
@@ -164,12 +208,18 @@ export class Cpu implements CpuContext {
     this.state.setNumber(S.SLICE_END, tick);
   }
 
-  /** TSC minus ticks (IA32_TSC_ADJUST, WRMSR). */
+  /** TSC minus ticks (IA32_TSC_ADJUST, WRMSR), without what a guest's VMCS adds. */
   get tscOffset(): bigint {
-    return BigInt.asIntN(64, this.state.u64(S.TSC_OFFSET));
+    return this.guest.active ? this.ownTscOffset : BigInt.asIntN(64, this.state.u64(S.TSC_OFFSET));
   }
   set tscOffset(value: bigint) {
-    this.state.setU64(S.TSC_OFFSET, BigInt.asUintN(64, value));
+    this.ownTscOffset = value;
+    this.state.setU64(S.TSC_OFFSET, BigInt.asUintN(64, value + this.guest.tscOffset));
+  }
+
+  /** The time-stamp counter of the processor itself, whatever a guest sees. */
+  ownTsc(): bigint {
+    return BigInt.asUintN(64, BigInt(this.now()) + this.tscOffset);
   }
 
   /** The current tick, exact also while an instruction runs. */
@@ -208,13 +258,22 @@ export class Cpu implements CpuContext {
     return this.halted && !this.wakes();
   }
 
-  /** Whether something pending ends HLT. */
-  private wakes(): boolean {
-    if (this.nmiPending && !this.nmiBlocked) return true;
-    return (this.haltBreaksOnMasked || this.state.flag(Flag.IF)) && this.interruptPending();
+  /** In HLT or MWAIT, or a guest in another inactive state. */
+  get halted(): boolean {
+    return this.activity !== Activity.active;
+  }
+  set halted(on: boolean) {
+    this.activity = on ? Activity.hlt : Activity.active;
   }
 
-  private interruptPending(): boolean {
+  /** Whether something pending ends HLT. */
+  private wakes(): boolean {
+    if (this.guest.active) return this.guest.wakes(this.haltBreaksOnMasked);
+    if (this.nmiPending && !this.nmiBlocked) return true;
+    return (this.haltBreaksOnMasked || this.state.flag(Flag.IF)) && this.interruptPending;
+  }
+
+  get interruptPending(): boolean {
     return this.apic.pending() >= 0 || this.apic.extIntPending;
   }
 
@@ -229,13 +288,12 @@ export class Cpu implements CpuContext {
       this.sliceEnd = until - left + state.i32(S.BUDGET);
       this.trimBudget();
       if (state.i32(S.BUDGET) <= 0) return;
-      if (this.halted) {
-        if (!this.wakes()) return;
-        this.halted = false;
-      }
+      if (this.halted && !this.wakes()) return;
       state.setU32(S.ATTENTION, 0);
-      if (this.slowOperation() || this.takeEvent()) continue;
-      if (state.u32(S.SHADOW) !== 0) this.passShadow();
+      if (this.slowOperation() || (this.guest.active ? this.takeGuestEvent() : this.takeEvent())) continue;
+      this.halted = false;
+      if (this.guest.monitorTrap) this.stepGuest();
+      else if (state.u32(S.SHADOW) !== 0) this.passShadow();
       else this.engine.run();
     }
   }
@@ -243,15 +301,58 @@ export class Cpu implements CpuContext {
   /** One instruction under an interrupt shadow; then the shadow is over. */
   private passShadow(): void {
     const { state } = this;
-    if (!this.stepping && !this.nmiPending && !this.interruptPending()) {
+    const waiting = this.nmiPending || this.interruptPending || this.guest.watchesShadow;
+    if (!this.stepping && !waiting) {
       // Nothing waits, so nothing is held back: the shadow needs no stepping.
       state.setU32(S.SHADOW, 0);
       this.engine.run();
       return;
     }
     const before = state.u32(S.SHADOW);
+    const inGuest = this.guest.active;
     this.engine.step();
-    if (state.u32(S.SHADOW) === before) state.setU32(S.SHADOW, 0);
+    // A shadow that a VM entry has loaded is the guest's.
+    if (state.u32(S.SHADOW) === before && this.guest.active === inGuest) state.setU32(S.SHADOW, 0);
+  }
+
+  /** An event of the guest, or a VM exit. */
+  private takeGuestEvent(): boolean {
+    return this.guarded(() => {
+      const taken = this.guest.takeEvent();
+      if (taken) this.countTick();
+      this.noteInterrupts();
+      return taken;
+    });
+  }
+
+  /** One instruction of a guest with "monitor trap flag". */
+  private stepGuest(): void {
+    if (this.state.u32(S.SHADOW) !== 0) this.passShadow();
+    else this.engine.step();
+    if (this.guest.active) this.guest.trapFlagPending = true;
+  }
+
+  /** Performs the VM exit that an action ends in. Returns true then, else the action's result. */
+  private guarded(action: () => boolean): boolean {
+    try {
+      return action();
+    } catch (thrown) {
+      if (!(thrown instanceof VmExit)) throw thrown;
+      this.leaveGuest(thrown);
+      return true;
+    }
+  }
+
+  vmExit(exit: VmExit): void {
+    if (!exit.trap) this.debug.abandonInstruction();
+    this.leaveGuest(exit);
+  }
+
+  private leaveGuest(exit: VmExit): void {
+    this.counts.vmExits++;
+    this.vmx.exit(exit);
+    this.countTick();
+    this.slowOperation();
   }
 
   /** Delivers an NMI or interrupt if one can be taken now. */
@@ -260,25 +361,38 @@ export class Cpu implements CpuContext {
     const shadow = state.u32(S.SHADOW);
     if (this.nmiPending && !this.nmiBlocked && shadow === 0) {
       this.nmiPending = false;
+      this.halted = false;
       this.noteInterrupts();
       this.countTick();
       deliverNmi(this);
       return true;
     }
-    if (shadow !== 0 || !state.flag(Flag.IF)) return false;
-    // INTR from the 8259 pair takes no part in the local APIC's priorities.
-    const external = this.apic.extIntPending;
-    if (!external && this.apic.pending() < 0) return false;
-    const vector = external ? this.apic.acknowledgeExtInt() : this.apic.acknowledge();
-    this.counts.interrupts++;
+    if (shadow !== 0 || !state.flag(Flag.IF) || !this.interruptPending) return false;
+    this.halted = false;
     this.countTick();
-    deliverInterrupt(this, vector);
+    deliverInterrupt(this, this.acknowledgeInterrupt());
     return true;
+  }
+
+  acknowledgeInterrupt(): number {
+    this.counts.interrupts++;
+    // INTR from the 8259 pair takes no part in the local APIC's priorities.
+    return this.apic.extIntPending ? this.apic.acknowledgeExtInt() : this.apic.acknowledge();
+  }
+
+  endOfInterrupt(): void {
+    this.apic.endOfInterrupt();
   }
 
   /** Keeps the flag that generated code looks at. */
   private noteInterrupts(): void {
-    this.state.setU32(S.INTERRUPT_PENDING, this.nmiPending || this.interruptPending() ? 1 : 0);
+    const pending = this.nmiPending || this.interruptPending || this.guest.watchesInterruptFlag;
+    this.state.setU32(S.INTERRUPT_PENDING, pending ? 1 : 0);
+  }
+
+  lookAgain(): void {
+    this.noteInterrupts();
+    this.state.setU32(S.ATTENTION, 1);
   }
 
   /** Ends {@link execute} before the next block: something outside happened that concerns the machine. */
@@ -290,13 +404,12 @@ export class Cpu implements CpuContext {
   /** The local APIC or the INTR pin changed: look before the next block. */
   readonly onInterruptChange = (): void => {
     this.noteInterrupts();
-    if (this.halted || this.state.flag(Flag.IF)) this.state.setU32(S.ATTENTION, 1);
+    if (this.halted || this.state.flag(Flag.IF) || this.guest.interruptsExit) this.state.setU32(S.ATTENTION, 1);
   };
 
   nmi(): void {
     this.nmiPending = true;
-    this.noteInterrupts();
-    this.state.setU32(S.ATTENTION, 1);
+    this.lookAgain();
   }
 
   // --- what the engine asks ---
@@ -317,7 +430,17 @@ export class Cpu implements CpuContext {
   /** After an instruction that ran alone completed: delivers the traps that it met. */
   afterStep(): void {
     const trap = this.debug.endInstruction();
-    if (trap) deliverException(this, trap);
+    if (!trap) return;
+    // A debug exception ends HLT (SDM vol. 2, HLT).
+    this.halted = false;
+    if (this.guest.monitorTrap) this.guest.pendingDebug |= Number(trap.address);
+    else this.deliver(trap);
+  }
+
+  /** Delivers an exception, or performs the VM exit that it causes. */
+  private deliver(fault: Fault): void {
+    if (this.guest.active) this.guarded(() => (deliverException(this, fault), true));
+    else deliverException(this, fault);
   }
 
   /** Data breakpoints: the MMU must see every access to their pages. */
@@ -334,10 +457,10 @@ export class Cpu implements CpuContext {
 
   exception(vector: number, error: number, address: bigint): void {
     this.counts.exceptions++;
+    this.debug.abandonInstruction();
+    this.deliver(new Fault(vector, error, address));
     this.countTick();
     this.slowOperation();
-    this.debug.abandonInstruction();
-    deliverException(this, new Fault(vector, error, address));
     if (this.debug.hasPending) this.afterStep();
   }
 
@@ -361,11 +484,19 @@ export class Cpu implements CpuContext {
 
   // --- CpuContext ---
 
+  /** Of the running guest, where it has a TPR shadow. */
   get taskPriority(): number {
-    return this.apic.taskPriority;
+    return (this.guest.apic ?? this.apic).taskPriority;
   }
   set taskPriority(value: number) {
-    this.apic.taskPriority = value;
+    (this.guest.apic ?? this.apic).taskPriority = value;
+  }
+
+  get nmiBlocked(): boolean {
+    return this.blocksNmi;
+  }
+  set nmiBlocked(on: boolean) {
+    if (on || !this.guest.keepsNmiBlocking) this.blocksNmi = on;
   }
 
   modeChanged(): void {
@@ -392,12 +523,36 @@ export class Cpu implements CpuContext {
   }
 
   requestShutdown(): void {
+    if (this.guest.active) throw new VmExit(ExitReason.tripleFault);
+    this.stop();
+  }
+
+  stop(): void {
     this.shutdown = true;
     this.state.setU32(S.ATTENTION, 1);
   }
 
   tsc(): bigint {
-    return BigInt.asUintN(64, BigInt(this.now()) + this.tscOffset);
+    return this.guest.active ? this.guest.tsc(this.ownTsc()) : this.ownTsc();
+  }
+
+  tscChanged(): void {
+    if (this.guest.active) this.ownTscOffset = BigInt.asIntN(64, this.state.u64(S.TSC_OFFSET));
+    this.tscOffset = this.ownTscOffset;
+  }
+
+  instructionBytes(): Uint8Array {
+    const { state, mmu } = this;
+    const start = state.long ? state.rip : state.rip + state.segmentBase(SegmentIndex.CS);
+    const bytes = new Uint8Array(Number(BigInt.asUintN(4, state.nextRip - state.rip)));
+    for (let i = 0; i < bytes.length; i++) {
+      const at = state.long ? start + BigInt(i) : BigInt.asUintN(32, start + BigInt(i));
+      const low = Number(BigInt.asIntN(32, at));
+      const high = Number(BigInt.asIntN(32, at >> 32n));
+      const host = this.physical.hostAddress(mmu.translateFetch(low, high), false);
+      bytes[i] = host === NOT_RAM ? 0xff : state.view.getUint8(host);
+    }
+    return bytes;
   }
 
   cpuid(leaf: number, subleaf: number): CpuidResult {
@@ -405,10 +560,12 @@ export class Cpu implements CpuContext {
   }
 
   readMsr(index: number): bigint {
-    return this.msrs.read(index);
+    const virtual = this.guest.active ? readGuestMsr(this, index) : undefined;
+    return virtual ?? this.msrs.read(index);
   }
 
   writeMsr(index: number, value: bigint): void {
+    if (this.guest.active && writeGuestMsr(this, index, value)) return;
     this.msrs.write(index, value);
   }
 

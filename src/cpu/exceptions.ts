@@ -42,13 +42,16 @@ function sideEffects(context: CpuContext, event: CpuEvent): void {
 /**
  * Delivers an event and whatever exceptions its delivery raises, up to double fault and shutdown.
  * @param during the event whose delivery raised this one, if any
+ * @param injected it comes from VM entry: it is not intercepted, and leaves CR2 and DR6 alone
  */
-export function deliverEvent(context: CpuContext, event: CpuEvent, during?: CpuEvent): void {
+export function deliverEvent(context: CpuContext, event: CpuEvent, during?: CpuEvent, injected = false): void {
   let first = during;
   let current = event;
   for (;;) {
-    if (current.kind !== EventKind.external) context.intercepts?.exception(current, first);
-    sideEffects(context, current);
+    if (!injected || current !== event) {
+      if (current.kind !== EventKind.external) context.intercepts?.exception(current, first);
+      sideEffects(context, current);
+    }
     try {
       deliverOnce(context, current);
       deliverTaskTrap(context);
@@ -67,7 +70,10 @@ export function deliverEvent(context: CpuContext, event: CpuEvent, during?: CpuE
 function afterFault(context: CpuContext, first: CpuEvent, fault: Fault): CpuEvent | undefined {
   const rip = context.state.rip;
   const second = exceptionEvent(fault, rip);
-  switch (combine(first, second)) {
+  const outcome = combine(first, second);
+  // A hypervisor that wants the second exception gets it before the two become a double or triple fault.
+  if (outcome !== "serial") context.intercepts?.exception(second, first);
+  switch (outcome) {
     case "serial":
       return second;
     case "double":

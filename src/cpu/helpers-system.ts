@@ -101,6 +101,9 @@ const implementations = {
   readExtendedControl: machine.readExtendedControl,
   writeExtendedControl: machine.writeExtendedControl,
   readProtectionKeys: machine.readProtectionKeys,
+  interceptPause: (c: CpuContext) => c.intercepts?.instruction("pause"),
+  interceptRandom: (c: CpuContext, seed: number) => c.intercepts?.instruction(seed ? "rdseed" : "rdrand"),
+  interceptXsaves: (c: CpuContext) => c.intercepts?.instruction("xsaves"),
   writeProtectionKeys: machine.writeProtectionKeys,
 } satisfies Record<string, Implementation>;
 

@@ -22,9 +22,13 @@ export type InterceptedInstruction =
   | "ltr"
   | "monitor"
   | "mwait"
+  | "pause"
   | "popf"
   | "pushf"
+  | "rdpid"
   | "rdpmc"
+  | "rdrand"
+  | "rdseed"
   | "rdtsc"
   | "rdtscp"
   | "sgdt"
@@ -35,6 +39,7 @@ export type InterceptedInstruction =
   | "int"
   | "wbinvd"
   | "wbnoinvd"
+  | "xsaves"
   | "xsetbv";
 
 export interface PortAccess {

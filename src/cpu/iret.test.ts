@@ -53,9 +53,15 @@ describe("64-bit mode", () => {
     }
   });
 
-  test("to an outer ring null selectors lose their RPL, but FS keeps its base", () => {
+  test("to an outer ring null selectors lose their RPL and inner segments become null; bases stay", () => {
     const cpu = new TestCpu().longMode();
     const { state } = cpu;
+    state.setSegment(SegmentIndex.GS, {
+      selector: Sel.data32,
+      base: 0x5_0000_0000n,
+      limit: 0xffff,
+      rights: 0xc093,
+    });
     writeNullSegment(state, SegmentIndex.ES, 3, 0);
     writeNullSegment(state, SegmentIndex.FS, 2, 0);
     state.setU64(S.SEGMENT_BASE + SegmentIndex.FS * 8, 0x7fff_1234_5678n);
@@ -63,6 +69,9 @@ describe("64-bit mode", () => {
     interruptReturn(cpu, 64);
     assert.deepEqual([state.selector(SegmentIndex.ES), state.selector(SegmentIndex.FS)], [0, 0]);
     assert.equal(state.segmentBase(SegmentIndex.FS), 0x7fff_1234_5678n);
+    assert.equal(state.selector(SegmentIndex.GS), 0);
+    assert.notEqual(state.rights(SegmentIndex.GS) & Rights.unusable, 0);
+    assert.equal(state.segmentBase(SegmentIndex.GS), 0x5_0000_0000n);
   });
 
   test("NT, a non-canonical RIP and an inner RPL are #GP", () => {

@@ -78,6 +78,7 @@ export function readTimeStampAndProcessor(context: CpuContext): void {
 
 /** RDPID: IA32_TSC_AUX. */
 export function readProcessorId(context: CpuContext): bigint {
+  context.intercepts?.instruction("rdpid");
   return context.readMsr(IA32_TSC_AUX) & 0xffff_ffffn;
 }
 

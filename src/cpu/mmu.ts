@@ -1,168 +1,93 @@
 /**
- * Memory management of one CPU: translates linear addresses, fills the TLB views, and serves every access
- * that the inline TLB test of generated code does not (SDM vol. 3, chapters 4 and 11).
+ * Memory management of one CPU: fills the TLB views with what the translator finds, and serves every access that
+ * the inline TLB test of generated code does not (SDM vol. 3, chapters 4, 11 and 29).
  *
- * Pages that hold decoded code, and devices, are never entered in a write TLB: such writes come here.
+ * Pages that hold decoded code, devices, and the APIC-access page of a guest are never entered in a write TLB:
+ * such writes come here.
  */
 import { Vector } from "../isa/emit.js";
 import { Flag } from "../isa/flags.js";
-import {
-  BOUNCE,
-  CR0,
-  CR3,
-  CR4,
-  DEVICE_TOUCHED,
-  EFER,
-  FLAG_OTHERS,
-  JUMP_CACHE,
-  TLB_READ,
-  TLB_WRITE,
-} from "../isa/state.js";
+import { CR3, CR4, FLAG_OTHERS, JUMP_CACHE, TLB_READ, TLB_WRITE } from "../isa/state.js";
 import { NOT_RAM, type PhysicalMap } from "../memory/physical.js";
+import { BounceBuffer } from "./bounce.js";
+import type { CodePages } from "./code-pages.js";
+import type { TlbControl } from "./context.js";
+import { Cr4 } from "./control-bits.js";
 import type { CpuState } from "./cpu-state.js";
 import { Fault } from "./fault.js";
-import type { LinearMemory, Privilege } from "./linear-memory.js";
-import { FORMAT_32BIT, FORMAT_4LEVEL, FORMAT_PAE, type PagingFormat } from "./paging/formats.js";
-import { PageWalk, type PagingRules, type StructureMemory } from "./paging/walk.js";
-import { pageNumber, type TlbView, TlbViewPool, VIEW_BYTES } from "./tlb-view.js";
+import { LinearAccess } from "./linear-access.js";
+import type { Privilege } from "./linear-memory.js";
+import { type WalkExplanation, WalkExplainer, type WalkQuestion } from "./paging/explain.js";
+import { FORMAT_4LEVEL } from "./paging/formats.js";
+import { PhysicalStructures } from "./paging/structures.js";
+import { LinearTranslator } from "./paging/translator.js";
+import { NO_EPT, pageNumber, type TlbView, TlbViewPool, VIEW_BYTES } from "./tlb-view.js";
+import type { ApicAccessPage, GuestTranslation } from "./vmx/ept-guest.js";
+import { EptOperation } from "./vmx/ept-operation.js";
 
-export const Cr0 = { PE: 1, MP: 2, EM: 4, TS: 8, ET: 16, NE: 32, WP: 0x10000, AM: 0x40000, NW: 0x20000000, CD: 0x40000000, PG: 0x80000000 } as const;
-export const Cr4 = {
-  VME: 1,
-  PVI: 2,
-  TSD: 4,
-  DE: 8,
-  PSE: 0x10,
-  PAE: 0x20,
-  MCE: 0x40,
-  PGE: 0x80,
-  PCE: 0x100,
-  OSFXSR: 0x200,
-  OSXMMEXCPT: 0x400,
-  UMIP: 0x800,
-  VMXE: 0x2000,
-  FSGSBASE: 0x10000,
-  PCIDE: 0x20000,
-  OSXSAVE: 0x40000,
-  SMEP: 0x100000,
-  SMAP: 0x200000,
-  PKE: 0x400000,
-} as const;
-export const Efer = { SCE: 1, LME: 0x100, LMA: 0x400, NXE: 0x800, SVME: 0x1000, FFXSR: 0x4000 } as const;
-
-/** Code lives on a host page: asked before a page becomes writable without coming here. */
-export interface CodePages {
-  /** Whether decoded code lies on the host page (host address >>> 12). */
-  has(hostPage: number): boolean;
-  /** Whether decoded code lies in `length` bytes at host address `host`. */
-  overlaps(host: number, length: number): boolean;
-  /** Those bytes are about to be written: what was decoded from them is void. */
-  written(host: number, length: number): void;
-}
+export type { CodePages } from "./code-pages.js";
+export { Cr0, Cr4, Efer } from "./control-bits.js";
 
 /** What {@link Mmu.resolve} answers when there is no host address. */
 export const RESOLVE_FAULT = 0;
 
-interface PendingWrite {
-  /** Where the bounce buffer's bytes go: up to two runs. */
-  length: number;
-  parts: { host: number; physical: number; length: number }[];
-}
-
-/** Code pages of one view that are remembered. */
-const MOST_CODE_PAGES = 16384;
-
 export const VIEW_COUNT = 40;
 export const MMU_BYTES = VIEW_BYTES * VIEW_COUNT;
 
-export class Mmu implements LinearMemory {
-  readonly walker: PageWalk;
+/** Views of one address space: bit 0 user privilege, bit 1 SMAP suspended. */
+const USER = 1;
+const AC = 2;
+
+export class Mmu extends LinearAccess implements TlbControl {
   private readonly pool: TlbViewPool;
-  private rules: PagingRules;
-  private format: PagingFormat | undefined;
-  private rulesKey = "";
-  /** PDPTE registers of PAE paging (SDM vol. 3, 4.4.1): low and high halves. */
-  readonly pdpte = new Int32Array(8);
-  private readonly bytes: Uint8Array;
-  private readonly view: DataView;
-  private readonly pending: PendingWrite = { length: 0, parts: [] };
+  private readonly translator: LinearTranslator;
+  private readonly bounce: BounceBuffer;
+  private readonly operation: EptOperation;
   private current!: TlbView;
-  /** Runs alone: device accesses are allowed now. */
-  alone = false;
-  /** Set when an access was refused because the instruction has to run alone. */
-  needsAlone = false;
+  /** Key of the current address space and mode; that of a view is this plus {@link USER} and {@link AC}. */
+  private spaceKey = -1;
+  /** The views of the current address space and mode, as far as they are needed. */
+  private readonly siblings: (TlbView | undefined)[] = [undefined, undefined, undefined, undefined];
   /** Asked for data breakpoints; undefined while none is armed. */
   onDataAccess: ((linear: bigint, length: number, write: boolean) => void) | undefined;
   /** No translation of this page may be entered in a TLB (data breakpoints). Indexed by pageNumber. */
   readonly watchedPages = new Set<number>();
 
   constructor(
-    private readonly state: CpuState,
-    private readonly physical: PhysicalMap,
-    private readonly code: CodePages,
+    state: CpuState,
+    physical: PhysicalMap,
+    code: CodePages,
     viewsAt: number,
-    private readonly physicalBits: number,
-    private readonly page1g: () => boolean,
+    physicalBits: number,
+    page1g: () => boolean,
   ) {
-    this.bytes = new Uint8Array(state.memory);
-    this.view = new DataView(state.memory);
+    super(state, physical, code);
     this.pool = new TlbViewPool(state.memory, viewsAt, VIEW_COUNT);
-    const structures: StructureMemory = {
-      read32: (address) => {
-        const host = this.physical.hostAddress(address, false);
-        return host === NOT_RAM ? this.physical.readMmio(address, 4) | 0 : this.view.getInt32(host, true);
-      },
-      write32: (address, value) => {
-        const host = this.physical.hostAddress(address, true);
-        if (host === NOT_RAM) {
-          this.physical.writeMmio(address, 4, value);
-          return;
-        }
-        if (this.code.has(host >>> 12)) this.code.written(host, 4);
-        this.view.setInt32(host, value, true);
-      },
-    };
-    this.walker = new PageWalk(structures);
-    this.rules = this.makeRules();
+    const structures = new PhysicalStructures(state.memory, physical, code);
+    this.translator = new LinearTranslator(state, structures, physicalBits, page1g);
+    this.bounce = new BounceBuffer(state, physical, code);
+    const tables = new PhysicalStructures(state.memory, physical, code);
+    this.operation = new EptOperation(state, this.translator, structures, tables, physicalBits, page1g);
     this.modeChanged();
   }
 
-  private makeRules(): PagingRules {
-    const { state } = this;
-    const cr0 = state.u32(CR0);
-    const cr4 = state.u32(CR4);
-    return {
-      writeProtect: (cr0 & Cr0.WP) !== 0,
-      noExecute: (state.u32(EFER) & Efer.NXE) !== 0,
-      smep: (cr4 & Cr4.SMEP) !== 0,
-      smap: (cr4 & Cr4.SMAP) !== 0,
-      pse: (cr4 & Cr4.PSE) !== 0,
-      global: (cr4 & Cr4.PGE) !== 0,
-      page1g: this.page1g(),
-      reservedHigh: 0xfffff & ~((1 << (this.physicalBits - 32)) - 1),
-    };
+  /** Runs alone: device accesses are allowed now. */
+  get alone(): boolean {
+    return this.bounce.alone;
   }
+  set alone(value: boolean) {
+    this.bounce.alone = value;
+  }
+  /** Set when an access was refused because the instruction has to run alone. */
+  get needsAlone(): boolean {
+    return this.bounce.needsAlone;
+  }
+
+  // --- address spaces ---
 
   /** Control registers, EFER or CPL changed: choose format, rules and view anew. Flushes nothing. */
   modeChanged(): void {
-    const { state } = this;
-    const cr0 = state.u32(CR0);
-    const cr4 = state.u32(CR4);
-    const efer = state.u32(EFER);
-    this.format =
-      (cr0 & Cr0.PG) === 0
-        ? undefined
-        : (efer & Efer.LMA) !== 0
-          ? FORMAT_4LEVEL
-          : (cr4 & Cr4.PAE) !== 0
-            ? FORMAT_PAE
-            : FORMAT_32BIT;
-    const relevant = cr4 & (Cr4.PSE | Cr4.PAE | Cr4.PGE | Cr4.SMEP | Cr4.SMAP | Cr4.PCIDE);
-    const key = `${cr0 & (Cr0.PG | Cr0.WP)}/${relevant}/${efer & (Efer.LMA | Efer.NXE)}`;
-    if (key !== this.rulesKey) {
-      this.rulesKey = key;
-      this.rules = this.makeRules();
-    }
+    this.translator.modeChanged();
     this.selectView();
   }
 
@@ -171,135 +96,169 @@ export class Mmu implements LinearMemory {
     return (this.state.u32(CR4) & Cr4.PCIDE) !== 0 ? this.state.u32(CR3) & 0xfff : 0;
   }
 
-  private readonly viewCache = new Map<number, TlbView>();
-  private viewCacheKey = "";
-
   /** Points the state at the view of the current address space and privilege (CPL and, with SMAP, EFLAGS.AC). */
   selectView(): void {
     const { state } = this;
-    const user = state.cpl === 3;
-    const ac = this.rules.smap && !user && (state.u32(FLAG_OTHERS) & Flag.AC) !== 0;
-    const pcid = this.pcid;
-    if (this.viewCacheKey !== this.rulesKey) {
-      this.viewCacheKey = this.rulesKey;
-      this.viewCache.clear();
+    // Below 2^53: 10 bits of rules, 12 of PCID, 2 of privilege.
+    const key = (this.operation.space.id * 0x400 + this.translator.rulesKey) * 0x4000 + this.pcid * 4;
+    if (key !== this.spaceKey) {
+      this.spaceKey = key;
+      this.siblings.fill(undefined);
     }
-    const small = pcid * 4 + (user ? 1 : 0) + (ac ? 2 : 0);
-    let view = this.viewCache.get(small);
-    const key = `${this.rulesKey}/${small}`;
-    if (view?.key !== key) {
-      view = this.pool.get(key, pcid);
-      this.viewCache.set(small, view);
-    } else this.pool.get(key, pcid);
+    const view = this.sibling(state.cpl === 3 ? USER : this.smapSuspended());
     this.current = view;
     state.setU32(TLB_READ, view.read);
     state.setU32(TLB_WRITE, view.write);
     state.setU32(JUMP_CACHE, view.jump);
   }
 
-  // --- invalidation (SDM vol. 3, 4.10.4) ---
+  /** {@link AC} when SMAP is on and EFLAGS.AC suspends it for explicit supervisor accesses. */
+  private smapSuspended(): number {
+    return this.translator.rules.smap && (this.state.u32(FLAG_OTHERS) & Flag.AC) !== 0 ? AC : 0;
+  }
 
-  /** Everything, global translations included. */
+  private sibling(privilege: number): TlbView {
+    let view = this.siblings[privilege];
+    if (view === undefined) {
+      view = this.pool.get(this.spaceKey + privilege, this.pcid, this.operation.space);
+      this.siblings[privilege] = view;
+    }
+    return view;
+  }
+
+  /** VM entry: what is translated from now on is the guest's. The caller loads control registers and calls {@link modeChanged}. */
+  enterNonRoot(guest: GuestTranslation): void {
+    this.operation.enter(guest);
+    this.bounce.apic = guest.apic;
+    if (guest.vpid === 0) this.flushVpid(0);
+  }
+
+  /** VM exit. The caller loads control registers and calls {@link modeChanged}. */
+  leaveNonRoot(): void {
+    const { vpid } = this.operation.space;
+    this.operation.leave();
+    this.bounce.apic = undefined;
+    if (vpid === 0) this.flushVpid(0);
+  }
+
+  /** VMFUNC leaf 0, and whatever else changes the EPTP while a guest runs. */
+  switchEptp(eptp: bigint): void {
+    this.operation.switchEptp(eptp);
+    if (this.operation.space.vpid === 0) this.flushVpid(0);
+    this.selectView();
+  }
+
+  protected get wide(): boolean {
+    return this.translator.format === FORMAT_4LEVEL;
+  }
+  protected get apicPage(): ApicAccessPage | undefined {
+    return this.bounce.apic;
+  }
+
+  // --- invalidation (SDM vol. 3, 4.10.4 and 29.4.3) ---
+
+  /** Flushed views are not in use any more, unless selected again. */
+  private flushViews(which: (view: TlbView) => boolean): void {
+    this.pool.flush(which);
+    this.current.touched = true;
+    for (const view of this.siblings) if (view !== undefined) view.touched = true;
+  }
+  private flushVpid(vpid: number): void {
+    this.flushViews((view) => view.vpid === vpid);
+  }
+
+  /** Everything, of all guests, too: the physical address space changed, or what may be in a TLB at all. */
+  flushEverything(): void {
+    this.operation.invalidate();
+    this.flushViews(() => true);
+  }
+  /** All mappings of the current VPID, global ones included. */
   flushAll(): void {
-    for (const view of this.pool.active()) view.flush();
+    this.flushVpid(this.operation.space.vpid);
   }
-  /** Non-global translations of one PCID. */
+  /** Non-global mappings of one PCID of the current VPID. */
   flushPcid(pcid: number): void {
-    for (const view of this.pool.active()) if (view.pcid === pcid) view.flushNonGlobal();
+    const { vpid } = this.operation.space;
+    for (const view of this.pool.touched()) if (view.pcid === pcid && view.vpid === vpid) view.flushNonGlobal();
   }
-  /** Non-global translations of all PCIDs. */
+  /** Non-global mappings of the current VPID, of all PCIDs. */
   flushNonGlobal(): void {
-    for (const view of this.pool.active()) view.flushNonGlobal();
+    this.flushNonGlobalOf(this.operation.space.vpid);
   }
-  /** INVLPG: the page in the current PCID, and global translations of it in any. */
+  private flushNonGlobalOf(vpid: number): void {
+    for (const view of this.pool.touched()) if (view.vpid === vpid) view.flushNonGlobal();
+  }
+  /** INVLPG: the page in one PCID of the current VPID, and global mappings of it in any. */
   invalidatePage(linear: bigint, pcid?: number): void {
+    const everyPcid = pcid === undefined || this.translator.rules.global;
+    this.invalidateAddress(linear, this.operation.space.vpid, everyPcid ? undefined : pcid);
+  }
+  private invalidateAddress(linear: bigint, vpid: number, pcid: number | undefined): void {
     const low = Number(BigInt.asIntN(32, linear));
     const high = Number(BigInt.asIntN(32, linear >> 32n));
-    for (const view of this.pool.active()) {
-      if (pcid === undefined || view.pcid === pcid || this.rules.global) view.invalidate(low, high);
+    for (const view of this.pool.touched()) {
+      if (view.vpid === vpid && (pcid === undefined || view.pcid === pcid)) view.invalidate(low, high);
     }
   }
-  /** Code was decoded on a host page: writes to it must come here from now on. */
-  protectHostPage(host: number): void {
-    for (const view of this.pool.active()) view.protectHostPage(host);
-  }
-  /** All jump caches: decoded code moved. */
-  flushCode(): void {
-    for (const view of this.pool.active()) view.flushCode();
-  }
 
-  // --- translation ---
-
-  /** Loads the PDPTE registers from memory at CR3; returns false when one has a reserved bit set (then #GP). */
-  loadPdptes(cr3: number): boolean {
-    const base = (cr3 & 0xffffffe0) >>> 0;
-    const entries = new Int32Array(8);
-    for (let i = 0; i < 4; i++) {
-      const host = this.physical.hostAddress(base + i * 8, false);
-      entries[i * 2] = host === NOT_RAM ? -1 : this.view.getInt32(host, true);
-      entries[i * 2 + 1] = host === NOT_RAM ? -1 : this.view.getInt32(host + 4, true);
-      const reservedHigh = ~((1 << (this.physicalBits - 32)) - 1);
-      if ((entries[i * 2]! & 1) !== 0 && ((entries[i * 2]! & 0x1e6) !== 0 || (entries[i * 2 + 1]! & reservedHigh) !== 0)) {
-        return false;
-      }
-    }
-    this.pdpte.set(entries);
+  /** INVEPT: 1 single-context, 2 all-context; false for any other type. */
+  invalidateEpt(type: number, eptp: bigint): boolean {
+    if (type !== 1 && type !== 2) return false;
+    const root = this.operation.invalidate(type === 1 ? eptp : undefined);
+    this.flushViews((view) => view.eptRoot !== NO_EPT && (root === undefined || view.eptRoot === root));
     return true;
   }
 
   /**
-   * Walks for one access. Returns the physical address of the 4 KiB page; throws a page fault.
-   * `walker.write/fetch/user/ac` say what the access is.
+   * INVVPID: 0 individual address, 1 single context, 2 all contexts, 3 single context retaining globals; false for any
+   * other type. The caller has checked that `vpid` is not 0 and `linear` canonical.
    */
-  private translate(low: number, high: number): number {
-    const { walker, format, state } = this;
-    if (format === undefined) {
-      walker.writable = true;
-      walker.global = false;
-      walker.pageShift = 12;
-      return (low & ~0xfff) >>> 0;
-    }
-    let root: number;
-    if (format === FORMAT_PAE) {
-      const index = low >>> 30;
-      const entry = this.pdpte[index * 2]!;
-      if ((entry & 1) === 0) {
-        const code =
-          (walker.write ? 2 : 0) | (walker.user ? 4 : 0) | (walker.fetch && (this.rules.noExecute || this.rules.smep) ? 16 : 0);
-        throw this.pageFault(code, low, high);
-      }
-      root = (entry & ~0xfff) >>> 0;
-      root += (this.pdpte[index * 2 + 1]! & 0xfffff) * 0x1_0000_0000;
-    } else {
-      const cr3 = state.u32(CR3);
-      root = (cr3 & ~0xfff) >>> 0;
-      if (format === FORMAT_4LEVEL) root += (state.u32(CR3 + 4) & 0xfffff) * 0x1_0000_0000;
-    }
-    if (!walker.run(format, this.rules, root, low, high)) throw this.pageFault(walker.error, low, high);
-    return walker.page;
+  invalidateVpid(type: number, vpid: number, linear: bigint): boolean {
+    if (type === 0) this.invalidateAddress(linear, vpid, undefined);
+    else if (type === 1) this.flushVpid(vpid);
+    else if (type === 2) this.flushViews((view) => view.vpid !== 0);
+    else if (type === 3) this.flushNonGlobalOf(vpid);
+    else return false;
+    return true;
   }
 
-  private pageFault(code: number, low: number, high: number): Fault {
-    return new Fault(Vector.PF, code, (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0));
+  /** Code was decoded on a host page: writes to it must come here from now on. */
+  protectHostPage(host: number): void {
+    for (const view of this.pool.touched()) view.protectHostPage(host);
+  }
+  /** All jump caches: decoded code moved. */
+  flushCode(): void {
+    for (const view of this.pool.touched()) view.flushCode();
   }
 
-  private setAccess(write: boolean, fetch: boolean, privilege: Privilege): void {
-    const { walker, state } = this;
-    walker.write = write;
-    walker.fetch = fetch;
-    walker.user = privilege === "user" || (privilege === "current" && state.cpl === 3);
-    walker.ac = privilege !== "system" && (state.u32(FLAG_OTHERS) & Flag.AC) !== 0;
+  // --- translation ---
+
+  /** PDPTE registers of PAE paging: low and high halves. VM entry and exit read and write them (SDM vol. 3, 27.3.2.4). */
+  get pdpte(): Int32Array {
+    return this.translator.pdpte;
+  }
+  /** Loads the PDPTE registers from memory at CR3; returns false when one has a reserved bit set (then #GP). */
+  loadPdptes(cr3: number): boolean {
+    return this.translator.loadPdptes(cr3);
+  }
+  /** Sets the PDPTE registers; returns false, and changes nothing, when one has a reserved bit set. */
+  setPdptes(halves: Int32Array): boolean {
+    return this.translator.setPdptes(halves);
   }
 
-  private canonical(high: number): boolean {
-    if (this.format !== FORMAT_4LEVEL) return true;
-    const top = high >> 15;
-    return top === 0 || top === -1;
+  /** What a walk for an address would do, step by step; changes nothing. */
+  explainWalk(question: WalkQuestion): WalkExplanation {
+    return new WalkExplainer(this.translator, this.physical, this.view).explain(question);
+  }
+
+  private setAccess(write: boolean, fetch: boolean): void {
+    const { state } = this;
+    this.translator.setAccess(write, fetch, state.cpl === 3, (state.u32(FLAG_OTHERS) & Flag.AC) !== 0);
   }
 
   /** Keeps what is remembered of the current view's code pages within bounds. */
   limitCodePages(): void {
-    if (this.current.codePages.size > MOST_CODE_PAGES) this.current.flushCode();
+    this.current.limit();
   }
 
   /** Physical address for an instruction fetch; throws #PF (or #GP for a non-canonical RIP). */
@@ -307,10 +266,13 @@ export class Mmu implements LinearMemory {
     const page = pageNumber(low, high);
     const known = this.current.codePages.get(page);
     if (known !== undefined) return known + (low & 0xfff);
-    if (!this.canonical(high)) throw new Fault(Vector.GP, 0);
-    this.setAccess(false, true, "current");
-    const physical = this.translate(low, high);
+    if (!this.translator.canonical(high)) throw new Fault(Vector.GP, 0);
+    this.setAccess(false, true);
+    const physical = this.translator.translate(low, high);
+    const { apicPage } = this;
+    if (apicPage !== undefined && physical === apicPage.page) apicPage.onApicAccess(low & 0xfff, 1, "fetch");
     this.current.codePages.set(page, physical);
+    if (this.translator.large) this.current.noteLarge(low, high);
     return physical + (low & 0xfff);
   }
 
@@ -318,233 +280,106 @@ export class Mmu implements LinearMemory {
   translateAccess(linear: bigint, write: boolean, privilege: Privilege): number {
     const low = Number(BigInt.asIntN(32, linear));
     const high = Number(BigInt.asIntN(32, linear >> 32n));
-    if (!this.canonical(high)) throw new Fault(Vector.GP, 0);
-    this.setAccess(write, false, privilege);
-    return this.translate(low, high) + (low & 0xfff);
+    this.prepareAccess(high, write, privilege);
+    return this.translator.translate(low, high) + (low & 0xfff);
+  }
+
+  private prepareAccess(high: number, write: boolean, privilege: Privilege): void {
+    const { state, translator } = this;
+    if (!translator.canonical(high)) throw new Fault(Vector.GP, 0);
+    const user = privilege === "user" || (privilege === "current" && state.cpl === 3);
+    translator.setAccess(write, false, user, privilege !== "system" && (state.u32(FLAG_OTHERS) & Flag.AC) !== 0);
+  }
+
+  protected locate(low: number, high: number, write: boolean, privilege: Privilege): number {
+    const view =
+      privilege === "current"
+        ? this.current
+        : this.sibling(privilege === "user" ? USER : privilege === "system" ? 0 : this.smapSuspended());
+    const known = view.lookup(write, low, high);
+    if (known !== NOT_RAM) return known;
+    this.prepareAccess(high, write, privilege);
+    const page = this.translator.translate(low, high);
+    const host = this.hostPage(page, write);
+    if (host === NOT_RAM) {
+      this.located = page + (low & 0xfff);
+      return NOT_RAM;
+    }
+    this.enter(view, low, high, page, host, write);
+    return host + (low & 0xfff);
+  }
+
+  /** Host address of a physical page that may be entered in a TLB, or NOT_RAM. */
+  private hostPage(page: number, write: boolean): number {
+    const { apicPage } = this;
+    if (apicPage !== undefined && page === apicPage.page) return NOT_RAM;
+    return this.physical.hostAddress(page, write);
+  }
+
+  /** Enters the translation that was just found in a view. */
+  private enter(view: TlbView, low: number, high: number, page: number, host: number, write: boolean): void {
+    if (this.watchedPages.size > 0 && this.watchedPages.has(pageNumber(low, high))) return;
+    const { writable, global, large } = this.translator;
+    const addend = (host - (low & ~0xfff)) | 0;
+    const mayWrite =
+      writable && !this.code.has(host >>> 12) && (write || this.physical.hostAddress(page, true) !== NOT_RAM);
+    // The other table is filled too, but never at the cost of a page that is in use there: a copy between
+    // pages of equal index would evict its own translations for ever.
+    const other = write ? "read" : "write";
+    if (!write || mayWrite) view.fill(write ? "write" : "read", low, high, addend, global, large);
+    if ((write || mayWrite) && view.isFree(other, low)) view.fill(other, low, high, addend, global, large);
   }
 
   /**
    * The slow path of generated code. Returns a host address that is good for `bytes` bytes: in guest RAM, or
-   * the bounce buffer, for which {@link commit} finishes a write. Throws faults. Returns 0 with
+   * the bounce buffer, for which {@link commit} finishes a write. Throws faults and VM exits. Returns 0 with
    * {@link needsAlone} set when the access touches a device and the instruction does not run alone.
    */
   resolve(low: number, high: number, bytes: number, write: boolean, update: boolean, stack: boolean): number {
-    const last = ((low & 0xfff) + bytes - 1) >>> 12;
-    if (this.format !== undefined && !this.canonical(high)) throw new Fault(stack ? Vector.SS : Vector.GP, 0);
-    this.setAccess(write, false, "current");
+    const { translator, bounce } = this;
+    if (!translator.canonical(high)) throw new Fault(stack ? Vector.SS : Vector.GP, 0);
+    this.setAccess(write, false);
     if (this.onDataAccess && this.watchedPages.size > 0) this.watch(low, high, bytes, write);
-    if (last === 0) {
-      const page = this.translate(low, high);
-      const { walker } = this;
-      const host = this.physical.hostAddress(page, write);
+    const inPage = 4096 - (low & 0xfff);
+    const page = translator.translate(low, high);
+    if (bytes <= inPage) {
+      const host = this.hostPage(page, write);
       if (host !== NOT_RAM) {
-        const watched = this.watchedPages.size > 0 && this.watchedPages.has(pageNumber(low, high));
-        const addend = (host - (low & ~0xfff)) | 0;
-        const large = walker.pageShift > 12;
-        const hasCode = this.code.has(host >>> 12);
-        if (!watched) {
-          const mayWrite = walker.writable && !hasCode && (write || this.physical.hostAddress(page, true) !== NOT_RAM);
-          // The other table is filled too, but never at the cost of a page that is in use there: a copy between
-          // pages of equal index would evict its own translations for ever.
-          const other = write ? "read" : "write";
-          if (!write || mayWrite) this.current.fill(write ? "write" : "read", low, high, addend, walker.global, large);
-          if ((write || mayWrite) && this.current.isFree(other, low)) {
-            this.current.fill(other, low, high, addend, walker.global, large);
-          }
-        }
-        const address = host + (low & 0xfff);
-        if (write && hasCode && this.code.overlaps(address, bytes)) {
-          // Perhaps the very block that runs now: the store runs alone, then its code is looked up afresh.
-          if (!this.alone) {
-            this.needsAlone = true;
-            return RESOLVE_FAULT;
-          }
-          this.code.written(address, bytes);
-        }
-        return address;
+        this.enter(this.current, low, high, page, host, write);
+        return this.ready(host + (low & 0xfff), bytes, write);
       }
-      return this.bounce([{ physical: page + (low & 0xfff), length: bytes }], bytes, write, update);
+      bounce.begin();
+      bounce.add(page + (low & 0xfff), bytes);
+      return bounce.open(write, update);
     }
-    const firstLength = 4096 - (low & 0xfff);
-    const first = this.translate(low, high) + (low & 0xfff);
     const nextLow = ((low & ~0xfff) + 4096) | 0;
-    const wraps = nextLow === 0;
-    const nextHigh = wraps ? (this.format === FORMAT_4LEVEL || this.state.longModeActive ? (high + 1) | 0 : 0) : high;
-    if (this.format !== undefined && !this.canonical(nextHigh)) throw new Fault(stack ? Vector.SS : Vector.GP, 0);
-    const second = this.translate(nextLow, nextHigh);
-    return this.bounce(
-      [
-        { physical: first, length: firstLength },
-        { physical: second, length: bytes - firstLength },
-      ],
-      bytes,
-      write,
-      update,
-    );
+    const nextHigh = nextLow !== 0 ? high : this.wide ? (high + 1) | 0 : 0;
+    if (!translator.canonical(nextHigh)) throw new Fault(stack ? Vector.SS : Vector.GP, 0);
+    const nextPage = translator.translate(nextLow, nextHigh);
+    bounce.begin();
+    bounce.add(page + (low & 0xfff), inPage);
+    bounce.add(nextPage, bytes - inPage);
+    return bounce.open(write, update);
+  }
+
+  /** An address in RAM, after what has to happen before code is written. */
+  private ready(address: number, bytes: number, write: boolean): number {
+    if (!write || !this.code.has(address >>> 12) || !this.code.overlaps(address, bytes)) return address;
+    // Perhaps the very block that runs now: the store runs alone, then its code is looked up afresh.
+    if (!this.alone) {
+      this.bounce.needsAlone = true;
+      return RESOLVE_FAULT;
+    }
+    this.code.written(address, bytes);
+    return address;
   }
 
   private watch(low: number, high: number, bytes: number, write: boolean): void {
-    const linear = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
-    this.onDataAccess?.(linear, bytes, write);
-  }
-
-  /** Assembles an access in the bounce buffer. */
-  private bounce(
-    parts: { physical: number; length: number }[],
-    length: number,
-    write: boolean,
-    update: boolean,
-  ): number {
-    const at = this.state.base + BOUNCE;
-    const { pending } = this;
-    pending.parts = [];
-    pending.length = length;
-    let offset = 0;
-    for (const { physical, length: partLength } of parts) {
-      const host = this.physical.hostAddress(physical, write);
-      const needsDevice = host === NOT_RAM && !this.romWrite(physical, write);
-      const overCode = write && host !== NOT_RAM && this.code.has(host >>> 12) && this.code.overlaps(host, partLength);
-      if ((needsDevice || overCode) && !this.alone) {
-        this.needsAlone = true;
-        return RESOLVE_FAULT;
-      }
-      if (needsDevice) this.state.setU32(DEVICE_TOUCHED, 1);
-      pending.parts.push({ host, physical, length: partLength });
-    }
-    if (!write || update) {
-      for (const part of pending.parts) {
-        if (part.host !== NOT_RAM) this.bytes.copyWithin(at + offset, part.host, part.host + part.length);
-        else this.readDevice(part.physical, part.length, at + offset);
-        offset += part.length;
-      }
-    }
-    return at;
-  }
-
-  private romWrite(physical: number, write: boolean): boolean {
-    return write && this.physical.hostAddress(physical, false) !== NOT_RAM;
+    this.onDataAccess?.((BigInt(high >>> 0) << 32n) | BigInt(low >>> 0), bytes, write);
   }
 
   /** Completes a write made to the bounce buffer. */
   commit(): void {
-    let at = this.state.base + BOUNCE;
-    for (const part of this.pending.parts) {
-      if (part.host !== NOT_RAM) {
-        if (this.code.has(part.host >>> 12)) this.code.written(part.host, part.length);
-        this.bytes.copyWithin(part.host, at, at + part.length);
-      } else if (!this.romWrite(part.physical, true)) this.writeDevice(part.physical, part.length, at);
-      at += part.length;
-    }
-  }
-
-  private readDevice(physical: number, length: number, to: number): void {
-    for (let done = 0; done < length; ) {
-      const address = physical + done;
-      const left = length - done;
-      const size = left >= 4 && address % 4 === 0 ? 4 : left >= 2 && address % 2 === 0 ? 2 : 1;
-      const value = this.physical.readMmio(address, size);
-      if (size === 4) this.view.setUint32(to + done, value, true);
-      else if (size === 2) this.view.setUint16(to + done, value, true);
-      else this.view.setUint8(to + done, value);
-      done += size;
-    }
-  }
-
-  private writeDevice(physical: number, length: number, from: number): void {
-    for (let done = 0; done < length; ) {
-      const address = physical + done;
-      const left = length - done;
-      const size = left >= 4 && address % 4 === 0 ? 4 : left >= 2 && address % 2 === 0 ? 2 : 1;
-      const value =
-        size === 4
-          ? this.view.getUint32(from + done, true)
-          : size === 2
-            ? this.view.getUint16(from + done, true)
-            : this.view.getUint8(from + done);
-      this.physical.writeMmio(address, size, value);
-      done += size;
-    }
-  }
-
-  // --- LinearMemory ---
-
-  /** Visits the physical pieces of a linear range; all are translated before the first is visited. */
-  private pieces(
-    address: bigint,
-    length: number,
-    write: boolean,
-    privilege: Privilege,
-    visit: (physical: number, length: number, offset: number) => void,
-  ): void {
-    const list: [number, number, number][] = [];
-    for (let done = 0; done < length; ) {
-      let linear = address + BigInt(done);
-      if (!this.state.longModeActive) linear = BigInt.asUintN(32, linear);
-      const inPage = Math.min(length - done, 4096 - Number(linear & 0xfffn));
-      list.push([this.translateAccess(BigInt.asUintN(64, linear), write, privilege), inPage, done]);
-      done += inPage;
-    }
-    for (const [physical, size, offset] of list) visit(physical, size, offset);
-  }
-
-  readBytes(address: bigint, length: number, privilege: Privilege = "current"): Uint8Array {
-    const result = new Uint8Array(length);
-    this.pieces(address, length, false, privilege, (physical, size, offset) => {
-      const host = this.physical.hostAddress(physical, false);
-      if (host !== NOT_RAM) result.set(this.bytes.subarray(host, host + size), offset);
-      else for (let i = 0; i < size; i++) result[offset + i] = this.physical.readMmio(physical + i, 1);
-    });
-    return result;
-  }
-
-  writeBytes(address: bigint, bytes: Uint8Array, privilege: Privilege = "current"): void {
-    this.pieces(address, bytes.length, true, privilege, (physical, size, offset) => {
-      const host = this.physical.hostAddress(physical, true);
-      if (host !== NOT_RAM) {
-        if (this.code.has(host >>> 12)) this.code.written(host, size);
-        this.bytes.set(bytes.subarray(offset, offset + size), host);
-      } else for (let i = 0; i < size; i++) this.physical.writeMmio(physical + i, 1, bytes[offset + i]!);
-    });
-  }
-
-  probeWrite(address: bigint, length: number, privilege: Privilege = "current"): void {
-    this.pieces(address, length, true, privilege, () => {});
-  }
-
-  read(address: bigint, size: 1 | 2 | 4 | 8, privilege: Privilege = "current"): bigint {
-    const offset = Number(address & 0xfffn);
-    if (offset + size <= 4096) {
-      const physical = this.translateAccess(address, false, privilege);
-      const host = this.physical.hostAddress(physical, false);
-      if (host !== NOT_RAM) {
-        if (size === 8) return this.view.getBigUint64(host, true);
-        if (size === 4) return BigInt(this.view.getUint32(host, true));
-        if (size === 2) return BigInt(this.view.getUint16(host, true));
-        return BigInt(this.view.getUint8(host));
-      }
-    }
-    let value = 0n;
-    const bytes = this.readBytes(address, size, privilege);
-    for (let i = size - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[i]!);
-    return value;
-  }
-
-  write(address: bigint, size: 1 | 2 | 4 | 8, value: bigint, privilege: Privilege = "current"): void {
-    const offset = Number(address & 0xfffn);
-    if (offset + size <= 4096) {
-      const physical = this.translateAccess(address, true, privilege);
-      const host = this.physical.hostAddress(physical, true);
-      if (host !== NOT_RAM) {
-        if (this.code.has(host >>> 12)) this.code.written(host, size);
-        if (size === 8) this.view.setBigUint64(host, value, true);
-        else if (size === 4) this.view.setUint32(host, Number(BigInt.asUintN(32, value)), true);
-        else if (size === 2) this.view.setUint16(host, Number(BigInt.asUintN(16, value)), true);
-        else this.view.setUint8(host, Number(BigInt.asUintN(8, value)));
-        return;
-      }
-    }
-    const bytes = new Uint8Array(size);
-    for (let i = 0; i < size; i++) bytes[i] = Number((value >> BigInt(8 * i)) & 0xffn);
-    this.writeBytes(address, bytes, privilege);
+    this.bounce.commit();
   }
 }

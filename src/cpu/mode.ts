@@ -6,8 +6,9 @@
  * 5 CR0.MP, 6 CR4.OSFXSR, 7 AVX enabled (CR4.OSXSAVE and XCR0[2:1]), from 8 the number of the CS limit.
  * The low 8 bits go into the tags of the jump cache, with a number for the CS base.
  */
-import { FLAG_OTHERS, MODE, MODE_TAG, STACK_MASK, XCR0 } from "../isa/state.js";
+
 import { Flag } from "../isa/flags.js";
+import { FLAG_OTHERS, MODE, MODE_TAG, STACK_MASK, XCR0 } from "../isa/state.js";
 import { type CpuState, Rights, SegmentIndex } from "./cpu-state.js";
 import { Cr0, Cr4 } from "./mmu.js";
 
@@ -22,7 +23,8 @@ export const Mode = {
   limitShift: 8,
 } as const;
 
-export const codeSizeOf = (mode: number): 16 | 32 | 64 => ((mode & 3) === 2 ? 64 : (mode & 3) === 1 ? 32 : 16);
+export const codeSizeOf = (mode: number): 16 | 32 | 64 =>
+  (mode & 3) === 2 ? 64 : (mode & 3) === 1 ? 32 : 16;
 
 /** Values that one processor meets and that are remembered. */
 const MOST_NUMBERS = 16384;
@@ -54,7 +56,10 @@ export class ModeNumbers {
 
 function number(numbers: Map<number, number>, value: number): number {
   let found = numbers.get(value);
-  if (found === undefined) numbers.set(value, (found = numbers.size));
+  if (found === undefined) {
+    found = numbers.size;
+    numbers.set(value, found);
+  }
   return found;
 }
 
@@ -86,6 +91,10 @@ export function updateMode(state: CpuState, numbers: ModeNumbers): void {
   }
   state.setU32(MODE, mode);
   state.setU64(MODE_TAG, tag);
-  const stackMask = long ? 0xffffffffffffffffn : (state.rights(SegmentIndex.SS) & Rights.DB) !== 0 ? 0xffffffffn : 0xffffn;
+  const stackMask = long
+    ? 0xffffffffffffffffn
+    : (state.rights(SegmentIndex.SS) & Rights.DB) !== 0
+      ? 0xffffffffn
+      : 0xffffn;
   state.setU64(STACK_MASK, stackMask);
 }

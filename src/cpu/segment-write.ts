@@ -77,18 +77,16 @@ export function writeNullSegment(
 
 /**
  * After a return to an outer ring: data segments that the new privilege may not use become null
- * (SDM vol. 3, 5.8.6). A selector that is null already loses its RPL (SDM vol. 2, IRET); the base of FS and GS
- * stays, as 64-bit code needs it.
+ * (SDM vol. 3, 5.8.6). A selector that is null already loses its RPL (SDM vol. 2, IRET). The bases stay, which
+ * 64-bit code sees in FS and GS.
  */
 export function dropInnerSegments(state: CpuState, newCpl: number): void {
   for (const index of [SegmentIndex.ES, SegmentIndex.FS, SegmentIndex.GS, SegmentIndex.DS]) {
     const rights = state.rights(index);
-    if ((rights & Rights.unusable) !== 0) {
-      state.setU32(SEGMENT_SELECTOR + index * 4, 0);
-      continue;
-    }
     const dpl = (rights >>> Rights.dplShift) & 3;
     const conforming = (rights & 0xc) === 0xc;
-    if (dpl < newCpl && !conforming) writeSegment(state, index, 0, 0, 0, Rights.unusable);
+    if ((rights & Rights.unusable) === 0 && (dpl >= newCpl || conforming)) continue;
+    state.setU32(SEGMENT_SELECTOR + index * 4, 0);
+    state.setU32(SEGMENT_RIGHTS + index * 4, Rights.unusable);
   }
 }

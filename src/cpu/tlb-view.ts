@@ -2,9 +2,11 @@
  * TLB views (design decision 6).
  *
  * A view is a read TLB, a write TLB and a jump cache for one address space seen with one privilege. The CPU
- * state points at the current one; switching address spaces or privilege changes pointers and flushes
- * nothing. Tables lie in the machine's memory, where generated code looks into them; what TypeScript needs to
- * know for invalidation is here.
+ * state points at the current one; switching address spaces or privilege, VM entry and VM exit change pointers
+ * and flush nothing. Tables lie in the machine's memory, where generated code looks into them; what TypeScript
+ * needs to know for invalidation is here.
+ *
+ * Invariant: a view that is not `touched` is empty.
  */
 import { JUMP_ENTRIES, TLB_ENTRIES, TLB_ENTRY_SIZE } from "../isa/state.js";
 
@@ -15,20 +17,41 @@ export const VIEW_BYTES = TLB_BYTES * 2 + JUMP_BYTES;
 /** Jump-cache tag that no RIP has: bits 48-51 of a canonical address are equal. */
 const NO_RIP_HIGH = 0x00010000;
 
+/** Code pages of one view that are remembered. */
+const MOST_CODE_PAGES = 16384;
+
 /** Regions remembered of one view: 128 GiB. */
 const MOST_LARGE_REGIONS = 65536;
 
 /** Linear page number as one exact number. */
 export const pageNumber = (low: number, high: number): number => (high >>> 0) * 0x100000 + (low >>> 12);
 
+const UNUSED = -1;
+/** The mappings of a view do not come from EPT. */
+export const NO_EPT = -1;
+/** No host address. */
+const MISS = -1;
+
+/** An address space: what mappings are tagged with besides the mode and the PCID. */
+export interface AddressSpace {
+  readonly vpid: number;
+  readonly eptRoot: number;
+}
+
 export class TlbView {
   readonly read: number;
   readonly write: number;
   readonly jump: number;
-  /** Which address space and privilege it serves; undefined while unused. */
-  key: string | undefined;
+  /** Which address space and privilege it serves; {@link UNUSED} while it serves none. */
+  key = UNUSED;
+  /** Tags of its mappings (SDM vol. 3, 29.4.1). */
   pcid = 0;
+  vpid = 0;
+  /** EPTP bits 51:12 as an address, for combined mappings; {@link NO_EPT} for linear ones. */
+  eptRoot = NO_EPT;
   lastUse = 0;
+  /** Was in use since it was last flushed. */
+  touched = false;
   /** 2 MiB regions filled from large pages: invalidating one address must drop them all. */
   private readonly largeRegions = new Set<number>();
   /** Pages with code in the jump cache, and their physical addresses. */
@@ -45,8 +68,9 @@ export class TlbView {
 
   /** Drops everything. */
   flush(): void {
-    for (const table of [this.read, this.write]) {
-      for (let i = 0; i < TLB_ENTRIES; i++) this.clear(table, i);
+    for (let i = 0; i < TLB_ENTRIES; i++) {
+      this.clear(this.read, i);
+      this.clear(this.write, i);
     }
     this.largeRegions.clear();
     this.flushCode();
@@ -102,7 +126,25 @@ export class TlbView {
     this.words[at + 1] = high;
     this.words[at + 2] = addend;
     this.words[at + 3] = global ? 1 : 0;
-    if (large) this.largeRegions.add(Math.floor(pageNumber(low, high) / 512));
+    if (large) this.noteLarge(low, high);
+  }
+
+  /** Keeps what is remembered of code within bounds. */
+  limit(): void {
+    if (this.largeRegions.size > MOST_LARGE_REGIONS) this.flush();
+    else if (this.codePages.size > MOST_CODE_PAGES) this.flushCode();
+  }
+
+  /** The address is translated by a page larger than 4 KiB. */
+  noteLarge(low: number, high: number): void {
+    this.largeRegions.add(Math.floor(pageNumber(low, high) / 512));
+  }
+
+  /** Host address for an access inside one page, or -1. */
+  lookup(write: boolean, low: number, high: number): number {
+    const at = ((write ? this.write : this.read) >>> 2) + ((low >>> 12) & (TLB_ENTRIES - 1)) * 4;
+    if (this.words[at] !== (low & ~0xfff) || this.words[at + 1] !== high) return MISS;
+    return (low + this.words[at + 2]!) >>> 0;
   }
 
   /** Whether the slot of an address holds nothing. */
@@ -133,33 +175,43 @@ export class TlbView {
 /** A fixed number of views, the least recently used of which is reused for a new key. */
 export class TlbViewPool {
   private readonly views: TlbView[] = [];
-  private readonly byKey = new Map<string, TlbView>();
+  private readonly byKey = new Map<number, TlbView>();
   private clock = 0;
 
   constructor(memory: ArrayBuffer, at: number, count: number) {
     for (let i = 0; i < count; i++) this.views.push(new TlbView(memory, at + i * VIEW_BYTES));
   }
 
-  /** The view for `key`; a new one is empty. */
-  get(key: string, pcid: number): TlbView {
+  /** The view for `key`; a new one is empty. It counts as touched. */
+  get(key: number, pcid: number, space: AddressSpace): TlbView {
     let view = this.byKey.get(key);
-    if (!view) {
+    if (view === undefined) {
       view = this.views[0]!;
       for (const other of this.views) if (other.lastUse < view.lastUse) view = other;
-      if (view.key !== undefined) {
-        this.byKey.delete(view.key);
-        view.flush();
-      }
+      this.byKey.delete(view.key);
+      if (view.touched) view.flush();
       view.key = key;
       view.pcid = pcid;
+      view.vpid = space.vpid;
+      view.eptRoot = space.eptRoot;
       this.byKey.set(key, view);
     }
+    view.touched = true;
     view.lastUse = ++this.clock;
     return view;
   }
 
-  /** All views in use. */
-  *active(): Iterable<TlbView> {
-    for (const view of this.views) if (view.key !== undefined) yield view;
+  /** All views that can hold something. */
+  *touched(): Iterable<TlbView> {
+    for (const view of this.views) if (view.touched) yield view;
+  }
+
+  /** Drops everything from the views that `which` names. */
+  flush(which: (view: TlbView) => boolean): void {
+    for (const view of this.views) {
+      if (!view.touched || !which(view)) continue;
+      view.flush();
+      view.touched = false;
+    }
   }
 }

@@ -6,6 +6,7 @@
  */
 import type { CpuState } from "../cpu/cpu-state.js";
 import type { Mmu } from "../cpu/mmu.js";
+import type { VmExit } from "../cpu/vmx/contract.js";
 import type { PhysicalMap } from "../memory/physical.js";
 
 /** The processor as an engine sees it. */
@@ -19,6 +20,8 @@ export interface EngineCpu {
   readonly stepping: boolean;
   /** Delivers an exception raised by the instruction at RIP. */
   exception(vector: number, error: number, address: bigint): void;
+  /** Performs a VM exit that an instruction caused; RIP is that of the instruction, or of the next one for a trap-like exit. */
+  vmExit(exit: VmExit): void;
   /** Legacy segment check for the rare cases; throws the fault. */
   checkSegment(segment: number, offset: number, bytes: number, write: boolean): void;
   /** Before an instruction that runs alone is fetched; throws the fault of an instruction breakpoint. */

@@ -95,7 +95,7 @@ export const SLICE_END = 0x640;
 export const TSC_OFFSET = SLICE_END + 8;
 /** Nonzero: an interrupt or NMI waits for the CPU to be ready for it. */
 export const INTERRUPT_PENDING = SLICE_END + 16;
-/** Nonzero: a hypervisor wants to see instructions (the context has intercepts): no inline shortcuts. */
+/** Instructions that a hypervisor wants to see, so that they have no inline shortcuts: bits of {@link Intercepting}. */
 export const INTERCEPTING = SLICE_END + 20;
 
 // x87
@@ -127,6 +127,17 @@ export const Pending = {
   stop: -3,
   /** The fault is already delivered or the state already changed; just continue at RIP. */
   handled: -4,
+} as const;
+
+/** Bits of {@link INTERCEPTING}. */
+export const Intercepting = {
+  /** RDTSC: it can cause a VM exit, or the counter is scaled. */
+  timeStamp: 1,
+  pause: 2,
+  /** RDRAND and RDSEED. */
+  random: 4,
+  /** XSAVES and XRSTORS. */
+  xsaves: 8,
 } as const;
 
 /** Entries of a read or write TLB. */

@@ -49,11 +49,9 @@ export const VIRTUAL_START = 1_704_067_200_000;
 
 export function checkMemory(bytes: number): number {
   const mib = (value: number) => `${Math.floor(value / 0x100000)} MiB`;
-  if (!Number.isSafeInteger(bytes) || bytes < LEAST_RAM) {
-    throw new UsageError(`The machine needs at least ${mib(LEAST_RAM)} of memory.`);
-  }
   if (bytes > MOST_RAM) {
     throw new UsageError(`A machine can have at most ${mib(MOST_RAM)} of memory; ${mib(bytes)} were asked for.`);
   }
-  return bytes - (bytes % 4096);
+  if (!(bytes >= LEAST_RAM)) throw new UsageError(`The machine needs at least ${mib(LEAST_RAM)} of memory.`);
+  return Math.floor(bytes / 4096) * 4096;
 }

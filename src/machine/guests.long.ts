@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
+import { debianGuest } from "../cli/debian-guest.js";
 import { debianFile } from "../host/node/debian.js";
 import { assertWorked, runDebian, runGuest, WORK } from "./guests.test.helper.js";
 
@@ -44,7 +45,9 @@ test("the full kernel", async () => {
 
 for (const cpu of ["Westmere", "pentium3"]) {
   test(`the 32-bit kernel without PAE on ${cpu}`, async () => {
-    assertWorked(await runDebian({ kernelPackage: "linux-image-686:i386", script: WORK, cpu, seconds: PATIENCE }));
+    assertWorked(
+      await runDebian({ kernelPackage: "linux-image-686:i386", script: WORK, cpu, seconds: PATIENCE }),
+    );
   });
 }
 
@@ -52,7 +55,6 @@ for (const cpu of ["Westmere", "pentium3"]) {
 const COMMAND_LINES = [
   ["the 8259 pair instead of the I/O APIC", "noapic"],
   ["no APIC at all", "nolapic"],
-  ["no ACPI", "acpi=off"],
   ["the HPET as clock", "clocksource=hpet"],
   ["the PIT and the ACPI timer as clocks", "hpet=disable clocksource=acpi_pm lapic=notscdeadline"],
   ["no address randomization, no page table isolation", "nokaslr nopti"],
@@ -67,6 +69,13 @@ for (const [what, words] of COMMAND_LINES) {
   });
 }
 
+test("the cloud kernel without ACPI, which can only be reset at the end", async () => {
+  const script = `${WORK}\nreboot -f\n`;
+  const commandLine = "console=ttyS0 acpi=off";
+  const run = await runDebian({ kernelPackage: CLOUD, script, commandLine, seconds: PATIENCE });
+  assertWorked(run, "reset");
+});
+
 test("GNU Mach's 32-bit image probes the PCI bus, with interrupts from the 8254 through the 8259", async () => {
   const path = await debianFile({ package: "gnumach-image-1.8-486:i386", path: /^boot\/gnumach-/ });
   const kernel = { name: "gnumach", data: await readFile(path), commandLine: "console=com0" };
@@ -74,4 +83,25 @@ test("GNU Mach's 32-bit image probes the PCI bus, with interrupts from the 8254 
   const { output } = await runGuest({ kernel, cpu: "pentium3", until, seconds: PATIENCE });
   assert.match(output, /^GNU Mach 1\.8/m);
   assert.ok(output.includes(until), output);
+});
+
+test("Xen with Debian's kernel as its first domain, paravirtual", async () => {
+  const path = await debianFile({
+    package: "xen-hypervisor-4.17-amd64",
+    path: /^boot\/xen-4\.17-amd64\.gz$/,
+  });
+  const commandLine = "console=com1 com1=115200,8n1 dom0_mem=512M noreboot";
+  const dom0 = await debianGuest({ kernelPackage: "linux-image-amd64", script: WORK });
+  const run = await runGuest({
+    kernel: { name: "xen", data: await readFile(path), commandLine },
+    modules: [
+      { name: dom0.name, data: dom0.kernel, commandLine: `${dom0.name} console=hvc0` },
+      { name: "initrd", data: dom0.initrd },
+    ],
+    cpu: "Haswell",
+    memory: 1024 * MIB,
+    seconds: PATIENCE,
+  });
+  assertWorked(run);
+  assert.match(run.output, /^\(XEN\) \*\*\* Building a PV Dom0/m);
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { DeliveryMode } from "../interrupt-bus.js";
 import { APIC_BASE, ApicBench, ENABLE } from "./bench.test.js";
+import { setVirtualWireMode } from "./firmware.js";
 import { Reg } from "./registers.js";
 
 test("LINT0 in ExtINT mode is the 8259's INTR", () => {
@@ -86,4 +87,15 @@ test("a performance interrupt masks its entry, a thermal one does not", () => {
   cpu.apic.thermalInterrupt();
   assert.deepEqual(cpu.drain(), [0xfa]);
   assert.equal(cpu.read(Reg.LVT_THERMAL), 0xfa);
+});
+
+test("firmware leaves virtual wire mode: LINT0 is INTR, LINT1 is NMI", () => {
+  const cpu = new ApicBench().cpus[0];
+  cpu.apic.lint(0, true);
+  assert.equal(cpu.apic.extIntPending, false);
+  setVirtualWireMode(cpu.apic);
+  assert.equal(cpu.apic.extIntPending, true);
+  cpu.apic.lint(1, true);
+  assert.deepEqual(cpu.signals, ["nmi"]);
+  assert.equal(cpu.read(Reg.SVR), 0x1ff);
 });

@@ -16,7 +16,7 @@ import { ApicRegisters } from "./apic-registers.js";
 import { x2apicLogicalId } from "./destination.js";
 import { Lvt } from "./local-vector-table.js";
 import type { LocalApicHooks, LocalApicOptions } from "./options.js";
-import { IA32_APIC_BASE, IA32_TSC_DEADLINE, X2APIC_FIRST, X2APIC_LAST } from "./registers.js";
+import { IA32_APIC_BASE, IA32_TSC_DEADLINE, Reg, X2APIC_FIRST, X2APIC_LAST } from "./registers.js";
 import type { LocalApicState } from "./state.js";
 
 const GENERAL_PROTECTION = 13;
@@ -64,6 +64,12 @@ export class LocalApic implements MmioDevice, ApicAgent {
   acknowledge(): number {
     const vector = this.registers.interrupts.acknowledge();
     return vector < 0 ? this.registers.spuriousVector : vector;
+  }
+
+  /** EOI of the processor itself (posted interrupts), in either mode. */
+  endOfInterrupt(): void {
+    if (this.x2apic) this.registers.writeX2apic(Reg.EOI, 0, 0);
+    else if (this.globallyEnabled) this.registers.writeXapic(Reg.EOI, 0);
   }
 
   /** An external (8259) interrupt waits. It takes no part in the priorities: look here before {@link pending}. */

@@ -75,7 +75,7 @@ export const FEATURES = {
   dtes64: { at: "1.ecx.2", ...no },
   monitor: { at: "1.ecx.3", aliases: ["mwait"], decoder: ["monitor"] },
   "ds-cpl": { at: "1.ecx.4", ...no },
-  vmx: { at: "1.ecx.5", vendor: "intel", decoder: ["vmx"], cr4: Cr4.VMXE, needs: ["msr"], ...no },
+  vmx: { at: "1.ecx.5", vendor: "intel", decoder: ["vmx"], cr4: Cr4.VMXE, needs: ["lm"] },
   smx: { at: "1.ecx.6", vendor: "intel", decoder: ["smx"], cr4: Cr4Later.SMXE, needs: ["vmx"], ...no },
   est: { at: "1.ecx.7", ...no },
   tm2: { at: "1.ecx.8", ...no },

@@ -2,6 +2,7 @@
  * A CPU model: which processor the machine pretends to have. Pure data; what follows from it is in
  * `derive.ts` (control-register masks, decoder features) and `cpuid.ts`.
  */
+import type { VmxLevel } from "../vmx/controls.js";
 import type { CpuVendor, FeatureName } from "./features.js";
 
 export interface Cache {
@@ -37,6 +38,8 @@ export interface CpuModel {
   /** Microcode revision as IA32_BIOS_SIGN_ID or PATCH_LEVEL tells it. */
   readonly microcode: number;
   readonly features: ReadonlySet<FeatureName>;
+  /** Generation of VT-x where `vmx` is among the features; default: the first. */
+  readonly vmx?: VmxLevel;
   readonly caches: readonly Cache[];
   /** Leaf 02H: TLB and cache descriptors (Intel). */
   readonly descriptors?: LeafValues;

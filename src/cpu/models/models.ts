@@ -126,6 +126,7 @@ const Penryn = define({
   xlevel: 0x8000_0008,
   microcode: 0xa0b,
   features: [X86_64, featureList("ssse3 sse4.1 arat x2apic")],
+  vmx: "penryn",
   caches: [...L1(32, 8, 32, 8), { ...L2(6144, 24), shared: "package" }],
   descriptors: [0x05b0b101, 0x005657f0, 0, 0x2cb4304e],
 });
@@ -142,6 +143,7 @@ const Nehalem = define({
   xlevel: 0x8000_0008,
   microcode: 0x1d,
   features: [X86_64, V2, PLATFORM, featureList("rdtscp")],
+  vmx: "nehalem",
   caches: [...L1(32, 8, 32, 4), L2(256, 8), { ...L3(8192, 16), inclusive: true }],
   descriptors: [0x55035a01, 0x00f0b2e4, 0, 0x09ca212c],
 });
@@ -167,6 +169,7 @@ const Westmere = define({
     NO_SPECULATION,
     featureList("aes pclmulqdq pcid pdpe1gb rdtscp rdrand erms"),
   ],
+  vmx: "westmere",
   caches: [...L1(32, 8, 32, 4), L2(256, 8), { ...L3(12288, 16), inclusive: true }],
   descriptors: [0x55035a01, 0x00f0b2ff, 0, 0x00ca0000],
 });
@@ -183,6 +186,7 @@ const Haswell = define({
   xlevel: 0x8000_0008,
   microcode: 0x28,
   features: [X86_64, V2, PLATFORM, NO_SPECULATION, HASWELL],
+  vmx: "haswell",
   caches: [...L1(32, 8, 32, 8), L2(256, 8), { ...L3(8192, 16), inclusive: true }],
   descriptors: [0x76036301, 0x00f0b5ff, 0, 0x00c10000],
 });
@@ -206,6 +210,7 @@ const SkylakeServer = define({
     HASWELL,
     featureList("3dnowprefetch adx rdseed smap clflushopt clwb xsavec xgetbv1 xsaves"),
   ],
+  vmx: "skylake",
   caches: [...L1(32, 8, 32, 8), L2(1024, 16), L3(16896, 11)],
   descriptors: [0x76036301, 0x00f0b5ff, 0, 0x00c30000],
 });
@@ -255,7 +260,7 @@ const EPYC = define({
 });
 
 /** Not in `max` unless asked for: what changes how guests treat the machine rather than what it can do. */
-const MAX_LEAVES_OUT = new Set<FeatureName>(["hypervisor", "monitor", "ht", "cmp-legacy"]);
+const MAX_LEAVES_OUT = new Set<FeatureName>(["hypervisor", "monitor", "ht", "cmp-legacy", "vmx"]);
 
 const max: ModelSource = {
   name: "max",

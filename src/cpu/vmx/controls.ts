@@ -17,11 +17,16 @@ interface Row {
   readonly since?: VmxLevel;
   /** It comes with this feature of CPUID, whatever the generation. */
   readonly feature?: FeatureName;
+  /** Rows (see {@link ControlId}) without which it makes no sense. */
+  readonly needs?: readonly string[];
   /** vt86 knows its name but does not have it, and no model may. */
   readonly implemented?: false;
 }
 
 const no = { implemented: false } as const;
+const ept = { needs: ["secondary.enableEpt"] } as const;
+const vpid = { needs: ["secondary.enableVpid"] } as const;
+const tpr = { needs: ["primary.useTprShadow"] } as const;
 const nehalem = { since: "nehalem" } as const;
 const westmere = { since: "westmere" } as const;
 const haswell = { since: "haswell" } as const;
@@ -32,7 +37,12 @@ const PIN = {
   nmiExiting: { bit: 3, name: "NMI exiting" },
   virtualNmis: { bit: 5, name: "virtual NMIs" },
   activatePreemptionTimer: { bit: 6, name: "activate VMX-preemption timer", ...nehalem },
-  processPostedInterrupts: { bit: 7, name: "process posted interrupts", ...skylake },
+  processPostedInterrupts: {
+    bit: 7,
+    name: "process posted interrupts",
+    ...skylake,
+    needs: ["secondary.virtualInterruptDelivery"],
+  },
 } as const satisfies Group;
 
 const PRIMARY = {
@@ -65,12 +75,12 @@ const SECONDARY = {
   enableEpt: { bit: 1, name: "enable EPT", ...nehalem },
   descriptorTableExiting: { bit: 2, name: "descriptor-table exiting", ...nehalem },
   enableRdtscp: { bit: 3, name: "enable RDTSCP", feature: "rdtscp" },
-  virtualizeX2apicMode: { bit: 4, name: "virtualize x2APIC mode", ...nehalem },
+  virtualizeX2apicMode: { bit: 4, name: "virtualize x2APIC mode", ...nehalem, ...tpr },
   enableVpid: { bit: 5, name: "enable VPID", ...nehalem },
   wbinvdExiting: { bit: 6, name: "WBINVD exiting" },
-  unrestrictedGuest: { bit: 7, name: "unrestricted guest", ...westmere },
-  apicRegisterVirtualization: { bit: 8, name: "APIC-register virtualization", ...skylake },
-  virtualInterruptDelivery: { bit: 9, name: "virtual-interrupt delivery", ...skylake },
+  unrestrictedGuest: { bit: 7, name: "unrestricted guest", ...westmere, ...ept },
+  apicRegisterVirtualization: { bit: 8, name: "APIC-register virtualization", ...skylake, ...tpr },
+  virtualInterruptDelivery: { bit: 9, name: "virtual-interrupt delivery", ...skylake, ...tpr },
   pauseLoopExiting: { bit: 10, name: "PAUSE-loop exiting", ...westmere },
   rdrandExiting: { bit: 11, name: "RDRAND exiting", feature: "rdrand" },
   enableInvpcid: { bit: 12, name: "enable INVPCID", feature: "invpcid" },
@@ -78,12 +88,12 @@ const SECONDARY = {
   vmcsShadowing: { bit: 14, name: "VMCS shadowing", ...haswell },
   enclsExiting: { bit: 15, name: "enable ENCLS exiting", ...no },
   rdseedExiting: { bit: 16, name: "RDSEED exiting", feature: "rdseed" },
-  enablePml: { bit: 17, name: "enable PML", ...skylake },
-  eptViolationVe: { bit: 18, name: "EPT-violation #VE", ...skylake },
+  enablePml: { bit: 17, name: "enable PML", ...skylake, ...ept },
+  eptViolationVe: { bit: 18, name: "EPT-violation #VE", ...skylake, ...ept },
   concealVmxFromPt: { bit: 19, name: "conceal VMX from PT", ...no },
   enableXsaves: { bit: 20, name: "enable XSAVES/XRSTORS", feature: "xsaves" },
   pasidTranslation: { bit: 21, name: "PASID translation", ...no },
-  modeBasedExecuteControl: { bit: 22, name: "mode-based execute control for EPT", ...skylake },
+  modeBasedExecuteControl: { bit: 22, name: "mode-based execute control for EPT", ...skylake, ...ept },
   subPageWritePermissions: { bit: 23, name: "sub-page write permissions for EPT", ...no },
   ptUsesGuestPhysicalAddresses: { bit: 24, name: "Intel PT uses guest physical addresses", ...no },
   useTscScaling: { bit: 25, name: "use TSC scaling", ...skylake },
@@ -114,7 +124,12 @@ const EXIT = {
   loadPat: { bit: 19, name: "load IA32_PAT", ...nehalem },
   saveEfer: { bit: 20, name: "save IA32_EFER", ...nehalem },
   loadEfer: { bit: 21, name: "load IA32_EFER", ...nehalem },
-  savePreemptionTimer: { bit: 22, name: "save VMX-preemption timer value", ...nehalem },
+  savePreemptionTimer: {
+    bit: 22,
+    name: "save VMX-preemption timer value",
+    ...nehalem,
+    needs: ["pin.activatePreemptionTimer"],
+  },
   clearBndcfgs: { bit: 23, name: "clear IA32_BNDCFGS", ...no },
   concealVmxFromPt: { bit: 24, name: "conceal VMX from PT", ...no },
   clearRtitCtl: { bit: 25, name: "clear IA32_RTIT_CTL", ...no },
@@ -144,29 +159,39 @@ const ENTRY = {
 } as const satisfies Group;
 
 const VM_FUNCTIONS = {
-  eptpSwitching: { bit: 0, name: "EPTP switching", ...haswell },
+  eptpSwitching: {
+    bit: 0,
+    name: "EPTP switching",
+    ...haswell,
+    needs: ["secondary.enableVmFunctions", "secondary.enableEpt"],
+  },
 } as const satisfies Group;
 
 /** Bits of IA32_VMX_EPT_VPID_CAP. */
 const EPT_VPID = {
-  executeOnly: { bit: 0, name: "execute-only translations", ...nehalem },
-  walkLength4: { bit: 6, name: "page-walk length of 4", ...nehalem },
-  walkLength5: { bit: 7, name: "page-walk length of 5", ...no },
-  uncacheable: { bit: 8, name: "EPT paging structures uncacheable (UC)", ...nehalem },
-  writeBack: { bit: 14, name: "EPT paging structures write-back (WB)", ...nehalem },
-  page2m: { bit: 16, name: "2-MByte pages", ...nehalem },
-  page1g: { bit: 17, name: "1-GByte pages", ...westmere },
-  invept: { bit: 20, name: "INVEPT", ...nehalem },
-  accessedDirty: { bit: 21, name: "accessed and dirty flags", ...haswell },
-  advancedExitInformation: { bit: 22, name: "advanced VM-exit information for EPT violations", ...no },
-  supervisorShadowStack: { bit: 23, name: "supervisor shadow-stack control", ...no },
-  inveptSingle: { bit: 25, name: "single-context INVEPT", ...nehalem },
-  inveptAll: { bit: 26, name: "all-context INVEPT", ...nehalem },
-  invvpid: { bit: 32, name: "INVVPID", ...nehalem },
-  invvpidAddress: { bit: 40, name: "individual-address INVVPID", ...nehalem },
-  invvpidSingle: { bit: 41, name: "single-context INVVPID", ...nehalem },
-  invvpidAll: { bit: 42, name: "all-context INVVPID", ...nehalem },
-  invvpidRetainingGlobals: { bit: 43, name: "single-context-retaining-globals INVVPID", ...nehalem },
+  executeOnly: { bit: 0, name: "execute-only translations", ...nehalem, ...ept },
+  walkLength4: { bit: 6, name: "page-walk length of 4", ...nehalem, ...ept },
+  walkLength5: { bit: 7, name: "page-walk length of 5", ...no, ...ept },
+  uncacheable: { bit: 8, name: "EPT paging structures uncacheable (UC)", ...nehalem, ...ept },
+  writeBack: { bit: 14, name: "EPT paging structures write-back (WB)", ...nehalem, ...ept },
+  page2m: { bit: 16, name: "2-MByte pages", ...nehalem, ...ept },
+  page1g: { bit: 17, name: "1-GByte pages", ...westmere, ...ept },
+  invept: { bit: 20, name: "INVEPT", ...nehalem, ...ept },
+  accessedDirty: { bit: 21, name: "accessed and dirty flags", ...haswell, ...ept },
+  advancedExitInformation: {
+    bit: 22,
+    name: "advanced VM-exit information for EPT violations",
+    ...no,
+    ...ept,
+  },
+  supervisorShadowStack: { bit: 23, name: "supervisor shadow-stack control", ...no, ...ept },
+  inveptSingle: { bit: 25, name: "single-context INVEPT", ...nehalem, ...ept },
+  inveptAll: { bit: 26, name: "all-context INVEPT", ...nehalem, ...ept },
+  invvpid: { bit: 32, name: "INVVPID", ...nehalem, ...vpid },
+  invvpidAddress: { bit: 40, name: "individual-address INVVPID", ...nehalem, ...vpid },
+  invvpidSingle: { bit: 41, name: "single-context INVVPID", ...nehalem, ...vpid },
+  invvpidAll: { bit: 42, name: "all-context INVVPID", ...nehalem, ...vpid },
+  invvpidRetainingGlobals: { bit: 43, name: "single-context-retaining-globals INVVPID", ...nehalem, ...vpid },
 } as const satisfies Group;
 
 /** Single bits of IA32_VMX_BASIC and IA32_VMX_MISC. */
@@ -239,7 +264,9 @@ export const VmFunction = masks(VM_FUNCTIONS);
 export type SettingsGroup = "pin" | "primary" | "secondary" | "exit" | "entry";
 
 /** Reserved bits that are 1 (the default-1 class, appendix A.2), and those that TRUE capability MSRs allow to be 0. */
-export const DEFAULT1: Readonly<Record<SettingsGroup, { readonly bits: number; readonly clearable: number }>> = {
+export const DEFAULT1: Readonly<
+  Record<SettingsGroup, { readonly bits: number; readonly clearable: number }>
+> = {
   pin: { bits: 0x16, clearable: 0 },
   primary: { bits: 0x0401_e172, clearable: PrimaryControl.cr3LoadExiting | PrimaryControl.cr3StoreExiting },
   secondary: { bits: 0, clearable: 0 },

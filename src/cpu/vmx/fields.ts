@@ -13,7 +13,11 @@ type Row = readonly [encoding: number, name: string, ...needsOneOf: ControlId[]]
 const ROWS = {
   // 16-bit control fields
   VPID: [0x0000, "virtual-processor identifier (VPID)", "secondary.enableVpid"],
-  POSTED_INTERRUPT_NOTIFICATION_VECTOR: [0x0002, "posted-interrupt notification vector", "pin.processPostedInterrupts"],
+  POSTED_INTERRUPT_NOTIFICATION_VECTOR: [
+    0x0002,
+    "posted-interrupt notification vector",
+    "pin.processPostedInterrupts",
+  ],
   EPTP_INDEX: [0x0004, "EPTP index", "secondary.eptViolationVe"],
   HLAT_PREFIX_SIZE: [0x0006, "HLAT prefix size", "tertiary.enableHlat"],
   LAST_PID_POINTER_INDEX: [0x0008, "last PID-pointer index", "tertiary.ipiVirtualization"],
@@ -52,7 +56,11 @@ const ROWS = {
   TSC_OFFSET: [0x2010, "TSC offset"],
   VIRTUAL_APIC_ADDRESS: [0x2012, "virtual-APIC address", "primary.useTprShadow"],
   APIC_ACCESS_ADDRESS: [0x2014, "APIC-access address", "secondary.virtualizeApicAccesses"],
-  POSTED_INTERRUPT_DESCRIPTOR_ADDRESS: [0x2016, "posted-interrupt descriptor address", "pin.processPostedInterrupts"],
+  POSTED_INTERRUPT_DESCRIPTOR_ADDRESS: [
+    0x2016,
+    "posted-interrupt descriptor address",
+    "pin.processPostedInterrupts",
+  ],
   VM_FUNCTION_CONTROLS: [0x2018, "VM-function controls", "secondary.enableVmFunctions"],
   EPT_POINTER: [0x201a, "EPT pointer (EPTP)", "secondary.enableEpt"],
   EOI_EXIT_BITMAP_0: [0x201c, "EOI-exit bitmap 0", "secondary.virtualInterruptDelivery"],
@@ -62,12 +70,20 @@ const ROWS = {
   EPTP_LIST_ADDRESS: [0x2024, "EPTP-list address", "vmfunc.eptpSwitching"],
   VMREAD_BITMAP_ADDRESS: [0x2026, "VMREAD-bitmap address", "secondary.vmcsShadowing"],
   VMWRITE_BITMAP_ADDRESS: [0x2028, "VMWRITE-bitmap address", "secondary.vmcsShadowing"],
-  VIRTUALIZATION_EXCEPTION_INFORMATION_ADDRESS: [0x202a, "virtualization-exception information address", "secondary.eptViolationVe"],
+  VIRTUALIZATION_EXCEPTION_INFORMATION_ADDRESS: [
+    0x202a,
+    "virtualization-exception information address",
+    "secondary.eptViolationVe",
+  ],
   XSS_EXITING_BITMAP: [0x202c, "XSS-exiting bitmap", "secondary.enableXsaves"],
   ENCLS_EXITING_BITMAP: [0x202e, "ENCLS-exiting bitmap", "secondary.enclsExiting"],
   SPPTP: [0x2030, "sub-page-permission-table pointer", "secondary.subPageWritePermissions"],
   TSC_MULTIPLIER: [0x2032, "TSC multiplier", "secondary.useTscScaling"],
-  TERTIARY_CONTROLS: [0x2034, "tertiary processor-based VM-execution controls", "primary.activateTertiaryControls"],
+  TERTIARY_CONTROLS: [
+    0x2034,
+    "tertiary processor-based VM-execution controls",
+    "primary.activateTertiaryControls",
+  ],
   ENCLV_EXITING_BITMAP: [0x2036, "ENCLV-exiting bitmap", "secondary.enclvExiting"],
   LOW_PASID_DIRECTORY_ADDRESS: [0x2038, "low PASID directory address", "secondary.pasidTranslation"],
   HIGH_PASID_DIRECTORY_ADDRESS: [0x203a, "high PASID directory address", "secondary.pasidTranslation"],
@@ -119,7 +135,11 @@ const ROWS = {
   ENTRY_EXCEPTION_ERROR_CODE: [0x4018, "VM-entry exception error code"],
   ENTRY_INSTRUCTION_LENGTH: [0x401a, "VM-entry instruction length"],
   TPR_THRESHOLD: [0x401c, "TPR threshold", "primary.useTprShadow"],
-  SECONDARY_CONTROLS: [0x401e, "secondary processor-based VM-execution controls", "primary.activateSecondaryControls"],
+  SECONDARY_CONTROLS: [
+    0x401e,
+    "secondary processor-based VM-execution controls",
+    "primary.activateSecondaryControls",
+  ],
   PLE_GAP: [0x4020, "PLE_Gap", "secondary.pauseLoopExiting"],
   PLE_WINDOW: [0x4022, "PLE_Window", "secondary.pauseLoopExiting"],
   INSTRUCTION_TIMEOUT: [0x4024, "instruction-timeout control", "secondary.instructionTimeout"],
@@ -253,17 +273,17 @@ export const VmcsField = Object.fromEntries(Object.entries(ROWS).map(([key, row]
 };
 
 /** All fields, by encoding. */
-export const VMCS_FIELDS: readonly VmcsFieldInfo[] = (
-  Object.entries(ROWS) as [VmcsFieldName, Row][]
-).map(([key, [encoding, name, ...needs]]) => ({
-  key,
-  encoding,
-  name,
-  width: fieldWidth(encoding),
-  type: fieldType(encoding),
-  index: fieldIndex(encoding),
-  needs,
-}));
+export const VMCS_FIELDS: readonly VmcsFieldInfo[] = (Object.entries(ROWS) as [VmcsFieldName, Row][]).map(
+  ([key, [encoding, name, ...needs]]) => ({
+    key,
+    encoding,
+    name,
+    width: fieldWidth(encoding),
+    type: fieldType(encoding),
+    index: fieldIndex(encoding),
+    needs,
+  }),
+);
 
 const byEncoding = new Map(VMCS_FIELDS.map((field) => [field.encoding, field]));
 

@@ -114,8 +114,10 @@ export class CodeCache implements CodePages {
   }
 
   private kill(page: CodePage, block: Block): void {
-    // The rest of the record stays: this may be the instruction that runs now.
+    // The rest of the records stays: this may be the block that runs now. It ends before its next instruction.
     this.view.setUint16(block.record + Record.handler, Handler.dead, true);
+    const count = this.view.getUint16(block.record + Record.left, true);
+    for (let i = 1; i < count; i++) this.view.setUint16(block.record + i * RECORD_SIZE + Record.handler, Handler.end, true);
     page.blocks.delete(block.key);
     if (block.secondPage !== undefined) this.pages.get(block.secondPage)?.tails.delete(block);
   }

@@ -4,6 +4,7 @@
  */
 import type { EngineCpu } from "../engine.js";
 import { Fault } from "../../cpu/fault.js";
+import { VmExit } from "../../cpu/vmx/contract.js";
 import { Decoder } from "../../isa/decode/decoder.js";
 import { Vector } from "../../isa/emit.js";
 import type { Feature } from "../../isa/form.js";
@@ -53,6 +54,8 @@ export class Interpreter {
   private readonly view: DataView;
   private readonly base: number;
   private readonly runModule: (cpu: number, record: number) => number;
+  /** What stopped the instruction that just ran, if it was a VM exit. */
+  private vmExit: VmExit | undefined;
 
   constructor(options: InterpreterOptions) {
     const { memory, cpu, tier0, helpers } = options;
@@ -101,9 +104,15 @@ export class Interpreter {
     return bound;
   }
 
+  /** A fault becomes the pending exception; a VM exit waits until the instruction is left. */
   private setPending(thrown: unknown): void {
-    if (!(thrown instanceof Fault)) throw thrown;
     const { view, base } = this;
+    if (thrown instanceof VmExit) {
+      this.vmExit = thrown;
+      view.setInt32(base + PENDING, Pending.stop, true);
+      return;
+    }
+    if (!(thrown instanceof Fault)) throw thrown;
     view.setInt32(base + PENDING, thrown.vector, true);
     view.setInt32(base + PENDING_ERROR, thrown.error, true);
     view.setBigUint64(base + PENDING_ADDRESS, BigInt.asUintN(64, thrown.address), true);
@@ -160,6 +169,7 @@ export class Interpreter {
     const vector = view.getInt32(base + PENDING, true);
     view.setInt32(base + PENDING, Pending.none, true);
     if (vector === Pending.alone) this.step();
+    else if (vector === Pending.stop) this.leaveGuest();
     else if (vector >= 0) {
       cpu.exception(
         vector,
@@ -167,6 +177,15 @@ export class Interpreter {
         view.getBigUint64(base + PENDING_ADDRESS, true),
       );
     }
+  }
+
+  /** Performs the VM exit that stopped an instruction. */
+  private leaveGuest(): void {
+    const { view, base, cpu } = this;
+    const exit = this.vmExit!;
+    this.vmExit = undefined;
+    if (exit.trap) view.setBigUint64(base + RIP, view.getBigUint64(base + NEXT_RIP, true), true);
+    cpu.vmExit(exit);
   }
 
   // --- imports of the generated module ---

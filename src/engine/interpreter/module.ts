@@ -279,6 +279,8 @@ function emitRun(
           if (number === Handler.end) {
             f.run(runtime.sync, cpu, record.value);
             f.store(cpu, I32.const(0), LEFT);
+            // Nothing is left at the end of a block, but a block that was overwritten ends where it is.
+            addBudget(left());
             f.set(record, I32.const(0));
             f.br(lookup);
           } else if (number === Handler.forward) {

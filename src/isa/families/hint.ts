@@ -3,10 +3,11 @@
  * undefined ones (SDM vol. 2, UD).
  */
 import { define, Vector } from "../emit.js";
+import { helper } from "../helper.js";
+import { INTERCEPTING, Intercepting } from "../state.js";
 
 define([
   "nop",
-  "pause",
   "endbr32",
   "endbr64",
   "prefetch",
@@ -22,6 +23,12 @@ define([
   "mfence",
   "sfence",
 ], () => {});
+
+// Nobody else runs while this processor spins; only a hypervisor may want to know.
+const interceptPause = helper("interceptPause");
+define("pause", (x) => {
+  x.f.if(x.stateI32(INTERCEPTING).and(Intercepting.pause), () => x.run(interceptPause));
+});
 
 // There is no cache to flush, but the address is checked as for a load of one byte.
 define(["clflush", "clflushopt", "clwb"], (x) => {

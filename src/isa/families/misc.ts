@@ -1,10 +1,11 @@
 /**
  * What fits nowhere else: BOUND, ARPL, RDRAND and RDSEED (SDM vol. 2).
  */
-import { I64 } from "../../wasm/value.js";
+import { I32, I64 } from "../../wasm/value.js";
 import { define, Vector } from "../emit.js";
 import { Flag } from "../flags.js";
 import { helper } from "../helper.js";
+import { INTERCEPTING, Intercepting } from "../state.js";
 import { loadInteger, signExtend } from "./integer.js";
 
 /** 64 random bits. Recorded and replayed, hence no pure helper. */
@@ -32,7 +33,15 @@ define("arpl", (x) => {
 });
 
 // The generator always has a number: CF is set. The other flags are cleared.
-define(["rdrand", "rdseed"], (x) => {
-  x.write(0, x.call(randomNumber));
-  x.flags.explicit(I64.const(Flag.CF));
-});
+/** A hypervisor's turn before RDRAND (0) or RDSEED (1). */
+const interceptRandom = helper("interceptRandom", ["i32"]);
+for (const [mnemonic, seed] of [
+  ["rdrand", 0],
+  ["rdseed", 1],
+] as const) {
+  define(mnemonic, (x) => {
+    x.f.if(x.stateI32(INTERCEPTING).and(Intercepting.random), () => x.run(interceptRandom, I32.const(seed)));
+    x.write(0, x.call(randomNumber));
+    x.flags.explicit(I64.const(Flag.CF));
+  });
+}

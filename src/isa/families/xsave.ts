@@ -7,7 +7,8 @@
  */
 import { I32, I64 } from "../../wasm/value.js";
 import { define, type Emit, Register, Vector } from "../emit.js";
-import { CPL, CR0, CR4, MXCSR, XCR0 } from "../state.js";
+import { helper } from "../helper.js";
+import { CPL, CR0, CR4, INTERCEPTING, Intercepting, MXCSR, XCR0 } from "../state.js";
 import {
   Area,
   areaAddress,
@@ -47,10 +48,16 @@ const has = (set: I32, component: number): I32 => set.and(component);
 const generalProtection = (x: Emit, condition: I32): void => x.f.if(condition, () => x.fault(Vector.GP, 0));
 
 /** What has to hold before anything else. */
+/** A hypervisor can take XSAVES and XRSTORS away. */
+const interceptXsaves = helper("interceptXsaves");
+
 function checkAvailable(x: Emit, supervisor: boolean): void {
   x.f.if(x.stateI32(CR4).and(OSXSAVE).eqz(), () => x.fault(Vector.UD));
   x.f.if(x.stateI32(CR0).and(TS), () => x.fault(Vector.NM));
-  if (supervisor) generalProtection(x, x.stateI32(CPL));
+  if (supervisor) {
+    generalProtection(x, x.stateI32(CPL));
+    x.f.if(x.stateI32(INTERCEPTING).and(Intercepting.xsaves), () => x.run(interceptXsaves));
+  }
 }
 
 /** The requested-feature bitmap, EDX:EAX and XCR0, of which only the components here matter. Fixed. */

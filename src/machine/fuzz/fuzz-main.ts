@@ -4,6 +4,7 @@
  * The programs run in a worker. If one does not come back, this thread says which, and ends the run.
  */
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import { prepareTier0 } from "../../engine/interpreter/tier0.js";
 import { CHUNK, type FuzzReport, fuzz } from "./fuzz.js";
 
 interface Work {
@@ -43,11 +44,12 @@ function supervise(): void {
   });
 }
 
-function work({ programs, seed, first, progress }: Work): void {
+async function work({ programs, seed, first, progress }: Work): Promise<void> {
+  await prepareTier0();
   const current = new Int32Array(progress);
   const report = fuzz({ programs, seed, first, onProgram: (program) => Atomics.store(current, 0, program) });
   parentPort?.postMessage(report);
 }
 
 if (isMainThread) supervise();
-else work(workerData as Work);
+else await work(workerData as Work);

@@ -28,7 +28,10 @@ const MOST_WAKES = 64;
 const images = new Map<ModeName, Uint8Array>();
 function image(mode: ModeName): Uint8Array {
   let bytes = images.get(mode);
-  if (!bytes) images.set(mode, (bytes = imageOf(mode)));
+  if (!bytes) {
+    bytes = imageOf(mode);
+    images.set(mode, bytes);
+  }
   return bytes;
 }
 

@@ -15,10 +15,10 @@ import { Random } from "./random.js";
 /** Programs that share a PC. A chunk runs the same whatever ran before. */
 export const CHUNK = 500;
 /** One chunk in so many runs on two PCs. */
-const PAIRED = 5;
+const PAIRED = 8;
 const MODELS = ["max", "Westmere"] as const;
 /** Milliseconds that one program may take. Far above what any takes on a busy host. */
-const SLOW = 2000;
+const SLOW = 5000;
 
 export interface FuzzFailure {
   readonly program: number;
@@ -48,11 +48,20 @@ export interface FuzzOptions {
 }
 
 /** The program with a number. */
-export function makeProgram(source: ProgramSource, seed: number, program: number): Start & { readonly budget: number } {
+export function makeProgram(
+  source: ProgramSource,
+  seed: number,
+  program: number,
+): Start & { readonly budget: number } {
   const random = new Random(Math.imul(seed, 0x9e3779b1) + program);
   const mode = random.pick(modeNames);
   const code = source.write(random, Mode[mode].code, origin(random));
-  return { mode, code, seed: random.u32(), budget: random.oneIn(16) ? 200 + random.below(1800) : 60 + random.below(200) };
+  return {
+    mode,
+    code,
+    seed: random.u32(),
+    budget: random.oneIn(32) ? 200 + random.below(1800) : 40 + random.below(120),
+  };
 }
 
 export function fuzz({ programs, seed, first = 0, onProgram, mostFailures = 20 }: FuzzOptions): FuzzReport {

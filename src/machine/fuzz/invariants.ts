@@ -60,8 +60,9 @@ export function violations(cpu: Cpu): string[] {
     rule(conforming ? dpl <= cpl : dpl === cpl, `CPL ${cpl} with CS rights ${cs.toString(16)}`);
     if (!has(ss, Rights.unusable))
       rule(((ss >> Rights.dplShift) & 3) === cpl, `CPL ${cpl} with SS rights ${ss.toString(16)}`);
-    // Real mode loads CS as writable data, which it still is after a switch to protected mode.
-  } else if (!has(cs, Rights.S) || (cs & 0x8a) !== 0x82) broken.push(`CS is no code segment: rights ${cs.toString(16)}`);
+    // A task switch that triple-faults leaves a CS that could not be loaded. Real mode loads CS as writable data, which it still is after a switch to protected mode.
+  } else if (!cpu.shutdown && (!has(cs, Rights.S) || (cs & 0x8a) !== 0x82))
+    broken.push(`CS is no code segment: rights ${cs.toString(16)}`);
   rule(!(has(cs, Rights.L) && has(cs, Rights.DB) && state.longModeActive), "CS.L and CS.D together");
   rule(state.long || state.u32(S.RIP + 4) === 0, `RIP ${state.rip.toString(16)} outside 64-bit mode`);
   if (state.long)

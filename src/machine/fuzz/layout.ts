@@ -83,6 +83,8 @@ export function imageOf(name: ModeName): Uint8Array {
   const mode = Mode[name];
   const bytes = new Uint8Array(At.end);
   const view = new DataView(bytes.buffer);
+  // Whoever runs out of the program halts, or faults.
+  bytes.fill(0xf4, At.code, At.pml4);
   const put = (at: number, value: bigint) => view.setBigUint64(at, value, true);
 
   for (let vector = 0; vector < 256; vector++) view.setUint32(vector * 4, At.handlers + 0x80, true);
@@ -154,34 +156,38 @@ function writeTaskStates(view: DataView, long: boolean, cr3: number): void {
   }
 }
 
+/** Rights of all entries; accessed and dirty already, so that few walks write. */
+const PRESENT = 0x67;
+const LARGE = 0xe7;
+
 /** Identity for 4 MiB of RAM and the devices below 4 GiB, once for each format; the tables map themselves at the end. */
 function writePageTables(view: DataView): void {
   const wide = (table: number, index: number, value: number) =>
     view.setUint32(table + index * 8, value >>> 0, true);
-  wide(At.pml4, 0, At.pdpt | 7);
-  wide(At.pml4, 256, At.pdpt | 7);
-  wide(At.pml4, 511, At.pml4 | 7);
+  wide(At.pml4, 0, At.pdpt | PRESENT);
+  wide(At.pml4, 256, At.pdpt | PRESENT);
+  wide(At.pml4, 511, At.pml4 | PRESENT);
   // In a PDPTE of PAE paging the bits for rights are reserved.
   for (const [table, rights] of [
-    [At.pdpt, 7],
+    [At.pdpt, PRESENT],
     [At.paePointers, 1],
   ] as const) {
     wide(table, 0, At.directory | rights);
     wide(table, 2, At.deviceDirectory | rights);
     wide(table, 3, (At.deviceDirectory + 0x1000) | rights);
   }
-  for (let i = 0; i < 2; i++) wide(At.directory, i, (At.tables + i * 0x1000) | 7);
-  for (let i = 0; i < 1024; i++) wide(At.tables, i, (i << 12) | 7);
-  wide(At.directory, 2, 0x87);
-  wide(At.directory, 511, At.directory | 7);
+  for (let i = 0; i < 2; i++) wide(At.directory, i, (At.tables + i * 0x1000) | PRESENT);
+  for (let i = 0; i < 1024; i++) wide(At.tables, i, (i << 12) | PRESENT);
+  wide(At.directory, 2, LARGE);
+  wide(At.directory, 511, At.directory | PRESENT);
   for (let i = 0; i < 512; i++) {
-    wide(At.deviceDirectory, i, (0x80000000 + i * 0x200000) | 0x87);
-    wide(At.deviceDirectory + 0x1000, i, (0xc0000000 + i * 0x200000) | 0x87);
+    wide(At.deviceDirectory, i, (0x80000000 + i * 0x200000) | LARGE);
+    wide(At.deviceDirectory + 0x1000, i, (0xc0000000 + i * 0x200000) | LARGE);
   }
   for (let i = 0; i < 1024; i++) {
-    view.setUint32(At.table32 + i * 4, (i << 12) | 7, true);
-    view.setUint32(At.directory32 + i * 4, ((i << 22) | 0x87) >>> 0, true);
+    view.setUint32(At.table32 + i * 4, (i << 12) | PRESENT, true);
+    view.setUint32(At.directory32 + i * 4, ((i << 22) | LARGE) >>> 0, true);
   }
-  view.setUint32(At.directory32, At.table32 | 7, true);
-  view.setUint32(At.directory32 + 1023 * 4, At.directory32 | 7, true);
+  view.setUint32(At.directory32, At.table32 | PRESENT, true);
+  view.setUint32(At.directory32 + 1023 * 4, At.directory32 | PRESENT, true);
 }

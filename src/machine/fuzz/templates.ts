@@ -274,8 +274,9 @@ const changePageTable: Template = (w, r) => {
   const at = table + r.below(table === At.tables ? 32 : 8) * 8;
   w.store(at, r.oneIn(2) ? r.u32() : (r.below(0x40) << 12) | r.below(256));
   if (r.oneIn(3)) w.store(at + 4, r.oneIn(2) ? r.u32() : 0x80000000);
-  if (r.oneIn(2)) w.absolute([0x0f, 0x01], 7, (at & 0xff8) << 9);
-  else if (r.oneIn(2)) w.emit(0x0f, 0x20, 0xd8, 0x0f, 0x22, 0xd8);
+  const afterwards = r.below(4);
+  if (afterwards < 2) w.absolute([0x0f, 0x01], 7, (at & 0xff8) << 9);
+  else if (afterwards === 2) w.emit(0x0f, 0x20, 0xd8, 0x0f, 0x22, 0xd8);
 };
 
 /** Instructions that need no operands, or get what the registers hold. */

@@ -1,0 +1,146 @@
+/**
+ * What the rules of VM entry ask of a VMCS: its controls, read once, and the shapes that many fields share. No
+ * bigints: all rules run at every VM entry.
+ */
+import type { PhysicalMap } from "../../../memory/physical.js";
+import type { VmxCapabilities } from "../capabilities.js";
+import { EntryControl, ExitControl, PinControl, PrimaryControl, SecondaryControl } from "../controls.js";
+import { VmcsField } from "../fields.js";
+import type { Vmcs } from "../vmcs.js";
+
+/** What of the processor takes part. */
+export interface EntryEnvironment {
+  readonly capabilities: VmxCapabilities;
+  readonly physical: Pick<PhysicalMap, "hostAddress">;
+  readonly memory: DataView;
+  /** EFER.LMA of the host. */
+  readonly longModeActive: boolean;
+}
+
+const RFLAGS_VM = 0x20000;
+
+export class EntryView {
+  readonly pin: number;
+  readonly primary: number;
+  /** 0 unless activated. */
+  readonly secondary: number;
+  readonly exit: number;
+  readonly entry: number;
+  /** VM-entry interruption information; 0 if nothing is injected. */
+  readonly injection: number;
+  private readonly highMask: number;
+
+  constructor(
+    readonly vmcs: Vmcs,
+    readonly environment: EntryEnvironment,
+  ) {
+    this.pin = vmcs.low(VmcsField.PIN_CONTROLS);
+    this.primary = vmcs.low(VmcsField.PRIMARY_CONTROLS);
+    const secondary = (this.primary & PrimaryControl.activateSecondaryControls) !== 0;
+    this.secondary = secondary ? vmcs.low(VmcsField.SECONDARY_CONTROLS) : 0;
+    this.exit = vmcs.low(VmcsField.EXIT_CONTROLS);
+    this.entry = vmcs.low(VmcsField.ENTRY_CONTROLS);
+    const injection = vmcs.low(VmcsField.ENTRY_INTERRUPTION_INFO);
+    this.injection = injection >= 0x8000_0000 ? injection : 0;
+    const { physicalBits } = environment.capabilities;
+    this.highMask = physicalBits >= 64 ? 0 : ~(2 ** (physicalBits - 32) - 1);
+  }
+
+  hasPin(control: keyof typeof PinControl): boolean {
+    return (this.pin & PinControl[control]) !== 0;
+  }
+  hasPrimary(control: keyof typeof PrimaryControl): boolean {
+    return (this.primary & PrimaryControl[control]) !== 0;
+  }
+  hasSecondary(control: keyof typeof SecondaryControl): boolean {
+    return (this.secondary & SecondaryControl[control]) !== 0;
+  }
+  hasExit(control: keyof typeof ExitControl): boolean {
+    return (this.exit & ExitControl[control]) !== 0;
+  }
+  hasEntry(control: keyof typeof EntryControl): boolean {
+    return (this.entry & EntryControl[control]) !== 0;
+  }
+
+  /** Bits 31:0 of a field, unsigned. */
+  low(field: number): number {
+    return this.vmcs.low(field);
+  }
+  /** Bits 63:32 of a 64-bit or natural-width field, unsigned. */
+  high(field: number): number {
+    return this.vmcs.high(field);
+  }
+  /** The field holds no bit but those of `mask`. */
+  within(field: number, mask: number): boolean {
+    return (this.low(field) & ~mask) === 0;
+  }
+  /** Bits 63:32 are 0. */
+  is32Bit(field: number): boolean {
+    return this.high(field) === 0;
+  }
+
+  /** No bit of the high half lies beyond the physical-address width. */
+  physicalHigh(high: number): boolean {
+    return (high & this.highMask) === 0;
+  }
+  /** A physical address, aligned. @param alignment in bytes, a power of two */
+  physical(field: number, alignment = 4096): boolean {
+    return (this.low(field) & (alignment - 1)) === 0 && this.physicalHigh(this.high(field));
+  }
+  /** No bit beyond the physical-address width. */
+  inPhysicalWidth(field: number): boolean {
+    return this.physicalHigh(this.high(field));
+  }
+  /** An MSR area of `count` entries: 16-byte aligned, first and last byte within the physical-address width. */
+  msrArea(address: number, count: number): boolean {
+    const entries = this.low(count);
+    if (entries === 0) return true;
+    if (!this.physical(address, 16)) return false;
+    const last = this.high(address) * 2 ** 32 + this.low(address) + entries * 16 - 1;
+    return last < 2 ** this.environment.capabilities.physicalBits;
+  }
+
+  /** Bits 63:47 are equal: no vt86 processor has 57-bit linear addresses. */
+  canonical(field: number): boolean {
+    const high = this.high(field) >> 15;
+    return high === 0 || high === -1;
+  }
+  /** Eight memory types (SDM vol. 3, table 12-10). */
+  pat(field: number): boolean {
+    return isPat(this.low(field)) && isPat(this.high(field));
+  }
+
+  // The guest's mode.
+
+  get unrestricted(): boolean {
+    return this.hasSecondary("unrestrictedGuest");
+  }
+  get ia32e(): boolean {
+    return this.hasEntry("ia32eModeGuest");
+  }
+  get protectedMode(): boolean {
+    return (this.low(VmcsField.GUEST_CR0) & 1) !== 0;
+  }
+  get paging(): boolean {
+    return this.low(VmcsField.GUEST_CR0) >= 0x8000_0000;
+  }
+  get v86(): boolean {
+    return (this.low(VmcsField.GUEST_RFLAGS) & RFLAGS_VM) !== 0;
+  }
+  /** Type of the injected event, or -1. */
+  get injectionType(): number {
+    return this.injection === 0 ? -1 : (this.injection >>> 8) & 7;
+  }
+  get injectionVector(): number {
+    return this.injection & 0xff;
+  }
+}
+
+/** Types 0, 1, 4, 5, 6, 7 exist. */
+function isPat(four: number): boolean {
+  for (let shift = 0; shift < 32; shift += 8) {
+    const type = (four >>> shift) & 0xff;
+    if (type > 7 || type === 2 || type === 3) return false;
+  }
+  return true;
+}

@@ -1,0 +1,234 @@
+/**
+ * The guest that runs in VMX non-root operation, and what happens to it between two instructions: the event that VM
+ * entry injects, VM exits that wait, windows, NMIs and interrupts, in the order of their priorities (SDM vol. 3,
+ * 6.9, 26.2, 26.5 and 27.7).
+ */
+import { Vector } from "../../isa/emit.js";
+import { Flag } from "../../isa/flags.js";
+import { SHADOW } from "../../isa/state.js";
+import { type CpuEvent, EventKind } from "../event.js";
+import { deliverEvent, deliverException, deliverInterrupt, deliverNmi } from "../exceptions.js";
+import { Fault } from "../fault.js";
+import { Apicv } from "./apic-interrupts.js";
+import { VmExit } from "./contract.js";
+import type { GuestControls } from "./entry-controls.js";
+import { Activity, type VmxProcessor } from "./entry-processor.js";
+import { externalInterruptExit, nmiExit } from "./exit-event.js";
+import { ExitReason } from "./exit-reason.js";
+import { VmcsField } from "./fields.js";
+import { PreemptionTimer } from "./preemption-timer.js";
+
+/** Fraction bits of the TSC multiplier. */
+const TSC_FRACTION = 48n;
+
+export class Guest {
+  /** VMX non-root operation. */
+  active = false;
+  /** Of the guest that runs or ran last. */
+  controls!: GuestControls;
+  /** Virtual APIC; absent without "use TPR shadow". */
+  apic: Apicv | undefined;
+  readonly timer: PreemptionTimer;
+  /** VM entry injects it before the first instruction. */
+  injection: CpuEvent | undefined;
+  /** Debug exceptions (bits of DR6) to deliver before the next instruction. */
+  pendingDebug = 0;
+  /** A VM exit due to the monitor trap flag waits. */
+  trapFlagPending = false;
+  /** INIT waits. */
+  initPending = false;
+  private vmcsTscOffset = 0n;
+  private tscMultiplier: bigint | undefined;
+  /** VM exit to perform now that the instruction which caused it is complete. */
+  private trapExit: VmExit | undefined;
+  /** The tick at which IRET removed NMI blocking and was not complete; -1 if it was not blocked. */
+  private unblockedAt = -1;
+
+  constructor(private readonly processor: VmxProcessor) {
+    this.timer = new PreemptionTimer(() => processor.lookAgain());
+  }
+
+  /** VM entry has begun. {@link active} is set when it cannot fail any more. */
+  begin(controls: GuestControls): void {
+    this.controls = controls;
+    this.apic = controls.hasPrimary("useTprShadow") ? new Apicv(this.processor, this, controls) : undefined;
+    const offsetting = controls.hasPrimary("useTscOffsetting");
+    const { vmcs } = controls;
+    this.vmcsTscOffset = offsetting ? vmcs.read(VmcsField.TSC_OFFSET) : 0n;
+    const scaling = offsetting && controls.hasSecondary("useTscScaling");
+    this.tscMultiplier = scaling ? vmcs.read(VmcsField.TSC_MULTIPLIER) : undefined;
+    this.injection = undefined;
+    this.pendingDebug = 0;
+    this.trapFlagPending = false;
+    this.trapExit = undefined;
+    this.unblockedAt = -1;
+  }
+
+  end(): void {
+    this.active = false;
+    this.injection = undefined;
+    this.trapFlagPending = false;
+    this.trapExit = undefined;
+    this.apic = undefined;
+  }
+
+  /** Every instruction is followed by a VM exit. */
+  get monitorTrap(): boolean {
+    return this.active && this.controls.hasPrimary("monitorTrapFlag");
+  }
+
+  /** External interrupts cause VM exits, whatever RFLAGS.IF is. */
+  get interruptsExit(): boolean {
+    return this.active && this.controls.hasPin("externalInterruptExiting");
+  }
+
+  /** An interrupt shadow has to be observed exactly. */
+  get watchesShadow(): boolean {
+    return this.active && (this.watchesInterruptFlag || this.controls.hasPrimary("nmiWindowExiting"));
+  }
+
+  /** What the guest's TSC is, by the processor's own. */
+  tsc(own: bigint): bigint {
+    const scaled = this.tscMultiplier === undefined ? own : (own * this.tscMultiplier) >> TSC_FRACTION;
+    return BigInt.asUintN(64, scaled + this.vmcsTscOffset);
+  }
+
+  /** What generated code adds to the processor's own TSC; with scaling it does not read the TSC itself. */
+  get tscOffset(): bigint {
+    return this.active ? this.vmcsTscOffset : 0n;
+  }
+
+  /** Something waits for RFLAGS.IF, so the guest's STI has to be seen. */
+  get watchesInterruptFlag(): boolean {
+    if (!this.active) return false;
+    return this.controls.hasPrimary("interruptWindowExiting") || this.apic?.pending === true;
+  }
+
+  /** IRET leaves NMI blocking alone (SDM vol. 3, 26.3: IRET). */
+  get keepsNmiBlocking(): boolean {
+    return this.active && this.controls.hasPin("nmiExiting") && !this.controls.hasPin("virtualNmis");
+  }
+
+  /** A trap-like VM exit: it happens as soon as the instruction is complete. */
+  exitAfterInstruction(exit: VmExit): void {
+    this.trapExit = exit;
+    this.processor.lookAgain();
+  }
+
+  /** IRET has begun. @param tick now */
+  noteIret(tick: number): void {
+    const { controls } = this;
+    const mayUnblock = !controls.hasPin("nmiExiting") || controls.hasPin("virtualNmis");
+    this.unblockedAt = mayUnblock && this.processor.nmiBlocked ? tick : -1;
+  }
+
+  /** The instruction that runs is an IRET which removed the blocking of NMIs. */
+  iretUnblocked(tick: number): boolean {
+    return this.unblockedAt === tick;
+  }
+
+  // --- between instructions ---
+
+  private get shadowed(): boolean {
+    return this.processor.state.u32(SHADOW) !== 0;
+  }
+
+  private get nmiWindowOpen(): boolean {
+    const { controls, processor } = this;
+    return controls.hasPrimary("nmiWindowExiting") && !processor.nmiBlocked && !this.shadowed;
+  }
+
+  /** An NMI can be taken: causes a VM exit or is delivered. */
+  private get nmiDue(): boolean {
+    const { controls, processor } = this;
+    if (!processor.nmiPending || this.shadowed) return false;
+    return (controls.hasPin("nmiExiting") && controls.hasPin("virtualNmis")) || !processor.nmiBlocked;
+  }
+
+  private get interruptsEnabled(): boolean {
+    return this.processor.state.flag(Flag.IF) && !this.shadowed;
+  }
+
+  /** Whether something waits that ends HLT, shutdown or wait-for-SIPI. */
+  wakes(breaksOnMasked: boolean): boolean {
+    const { controls, processor } = this;
+    if (this.injection || this.trapExit || this.trapFlagPending || this.timer.expired) return true;
+    if (processor.activity === Activity.waitForSipi) return false;
+    if (this.initPending || this.pendingDebug !== 0 || this.nmiWindowOpen || this.nmiDue) return true;
+    if (processor.activity === Activity.shutdown) return false;
+    const enabled = this.interruptsEnabled;
+    if (enabled && (controls.hasPrimary("interruptWindowExiting") || this.apic?.pending)) return true;
+    return processor.interruptPending && (this.interruptsExit || enabled || breaksOnMasked);
+  }
+
+  /** Performs what is due before the next instruction; true if it was something. Throws VM exits. */
+  takeEvent(): boolean {
+    const { processor, controls } = this;
+    if (this.injection) {
+      this.inject(this.injection);
+      return true;
+    }
+    if (this.initPending && processor.activity !== Activity.waitForSipi) {
+      this.initPending = false;
+      throw new VmExit(ExitReason.initSignal);
+    }
+    if (this.trapExit) throw this.trapExit;
+    if (this.trapFlagPending) throw new VmExit(ExitReason.monitorTrapFlag);
+    if (this.pendingDebug !== 0) {
+      const bits = BigInt(this.pendingDebug);
+      this.pendingDebug = 0;
+      processor.activity = Activity.active;
+      deliverException(processor, new Fault(Vector.DB, 0, bits));
+      return true;
+    }
+    if (this.timer.expired) throw new VmExit(ExitReason.preemptionTimerExpired);
+    if (this.nmiWindowOpen) throw new VmExit(ExitReason.nmiWindow);
+    if (this.nmiDue) {
+      this.takeNmi();
+      return true;
+    }
+    if (processor.activity >= Activity.shutdown) return false;
+    if (this.interruptsEnabled) {
+      if (controls.hasPrimary("interruptWindowExiting")) throw new VmExit(ExitReason.interruptWindow);
+      if (this.apic?.pending) {
+        processor.activity = Activity.active;
+        deliverInterrupt(processor, this.apic.deliver());
+        return true;
+      }
+    }
+    return this.takeInterrupt();
+  }
+
+  /** Delivers the event of VM entry. It is not subject to the exception bitmap, and writes neither CR2 nor DR6. */
+  private inject(event: CpuEvent): void {
+    const { processor } = this;
+    this.injection = undefined;
+    processor.activity = Activity.active;
+    if (event.kind === EventKind.nmi) processor.nmiBlocked = true;
+    deliverEvent(processor, event, undefined, true);
+    if (this.monitorTrap) this.trapFlagPending = true;
+  }
+
+  private takeNmi(): void {
+    const { processor } = this;
+    processor.nmiPending = false;
+    if (this.controls.hasPin("nmiExiting")) throw nmiExit();
+    processor.activity = Activity.active;
+    deliverNmi(processor);
+  }
+
+  private takeInterrupt(): boolean {
+    const { processor, controls } = this;
+    if (!processor.interruptPending || this.shadowed) return false;
+    if (!this.interruptsExit) {
+      if (!this.interruptsEnabled) return false;
+      processor.activity = Activity.active;
+      deliverInterrupt(processor, processor.acknowledgeInterrupt());
+      return true;
+    }
+    if (!controls.hasExit("acknowledgeInterrupt")) throw externalInterruptExit(undefined);
+    const vector = processor.acknowledgeInterrupt();
+    if (this.apic?.takePosted(vector)) return true;
+    throw externalInterruptExit(vector);
+  }
+}

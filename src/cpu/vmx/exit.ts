@@ -1,0 +1,117 @@
+/** VM exits (SDM vol. 3, chapter 28): what is recorded, what is saved, and the return to the host. */
+import { Vector } from "../../isa/emit.js";
+import { NEXT_RIP } from "../../isa/state.js";
+import { type CpuEvent, EventKind } from "../event.js";
+import type { VmcsAccess, VmExit, VmxContext } from "./contract.js";
+import { processorOf, type VmxProcessor } from "./entry-processor.js";
+import { Interruption, interruptionInformation, isSoftware } from "./exit-event.js";
+import { abort, leaveGuest, loadHostMsrs, loadHostState, VmxAbort } from "./exit-load.js";
+import { BETWEEN_INSTRUCTIONS, ExitReason, MEMORY_ACCESS } from "./exit-reason.js";
+import { saveGuestState } from "./exit-save.js";
+import { VmcsField } from "./fields.js";
+import { storeMsrs } from "./msr-lists.js";
+
+const LONGEST_INSTRUCTION = 15n;
+/** Exit qualification of EPT violations and their kin: NMI unblocking due to IRET. */
+const QUALIFICATION_NMI_UNBLOCKING = 0x1000n;
+
+/** Performs a VM exit. Afterwards the processor is in VMX root operation, at the host's RIP. */
+export function exitGuest(context: VmxContext, vmcs: VmcsAccess, exit: VmExit): void {
+  const processor = processorOf(context);
+  const { guest, state } = processor;
+  const { controls } = guest;
+  const during = interruptedDelivery(processor, exit);
+  processor.delivering = undefined;
+  record(processor, vmcs, exit, during);
+  const wasLong = state.longModeActive;
+  const physicalNmiBlocking = nmiBlockedAfter(processor, vmcs, exit);
+  saveGuestState(processor, controls, exit, during);
+  const { physicalMemory } = processor;
+  const count = Number(vmcs.read(VmcsField.EXIT_MSR_STORE_COUNT));
+  const area = Number(vmcs.read(VmcsField.EXIT_MSR_STORE_ADDRESS));
+  leaveGuest(processor);
+  if (count !== 0 && storeMsrs(physicalMemory, processor, area, count) !== 0) {
+    abort(processor, vmcs, VmxAbort.savingGuestMsrs);
+    return;
+  }
+  if (wasLong && !controls.hasExit("hostAddressSpaceSize")) {
+    abort(processor, vmcs, VmxAbort.leavingIa32eMode);
+    return;
+  }
+  loadHostState(processor, vmcs);
+  processor.nmiBlocked = physicalNmiBlocking;
+  loadHostMsrs(processor, vmcs);
+  processor.lookAgain();
+}
+
+/**
+ * The event whose delivery the VM exit interrupts, for the IDT-vectoring information (28.2.4). A double fault that
+ * causes the VM exit itself, and a triple fault, do not count as met during delivery.
+ */
+function interruptedDelivery({ delivering }: VmxProcessor, exit: VmExit): CpuEvent | undefined {
+  if (delivering === undefined || exit.reason === ExitReason.tripleFault) return undefined;
+  if (exit.reason !== ExitReason.exceptionOrNmi) return delivering;
+  const information = exit.fields.find(([field]) => field === VmcsField.EXIT_INTERRUPTION_INFO)?.[1] ?? 0n;
+  return (Number(information) & Interruption.vector) === Vector.DF ? undefined : delivering;
+}
+
+/** The VM-exit information fields (28.2). */
+function record(
+  processor: VmxProcessor,
+  vmcs: VmcsAccess,
+  exit: VmExit,
+  during: CpuEvent | undefined,
+): void {
+  const { state } = processor;
+  const unblocked = processor.guest.iretUnblocked(processor.now());
+  const memory = MEMORY_ACCESS.has(exit.reason);
+  const nmiInQualification = unblocked && memory && during === undefined;
+  vmcs.write(VmcsField.EXIT_REASON, BigInt(exit.reason));
+  vmcs.write(
+    VmcsField.EXIT_QUALIFICATION,
+    nmiInQualification ? exit.qualification | QUALIFICATION_NMI_UNBLOCKING : exit.qualification,
+  );
+  vmcs.write(VmcsField.EXIT_INTERRUPTION_INFO, 0n);
+  vmcs.write(VmcsField.EXIT_INSTRUCTION_LENGTH, instructionLength(processor, exit, during));
+  vmcs.write(
+    VmcsField.IDT_VECTORING_INFO,
+    during ? BigInt(interruptionInformation(state, during)) : 0n,
+  );
+  if (during?.error !== undefined) {
+    vmcs.write(VmcsField.IDT_VECTORING_ERROR_CODE, BigInt(during.error >>> 0));
+  }
+  for (const [field, value] of exit.fields) {
+    const isInformation = field === VmcsField.EXIT_INTERRUPTION_INFO;
+    const marked = isInformation && unblocked && during === undefined && isException(Number(value));
+    vmcs.write(field, marked ? value | BigInt(Interruption.nmiUnblocking) : value);
+  }
+  // An event is injected once.
+  const injected = vmcs.read(VmcsField.ENTRY_INTERRUPTION_INFO);
+  vmcs.write(VmcsField.ENTRY_INTERRUPTION_INFO, injected & BigInt(Interruption.valid - 1));
+}
+
+/** Bit 12 of the information is defined for exceptions other than double faults. */
+function isException(information: number): boolean {
+  const type = (information >>> Interruption.typeShift) & Interruption.typeMask;
+  return type === EventKind.hardwareException && (information & Interruption.vector) !== Vector.DF;
+}
+
+/** Defined for VM exits that an instruction causes, and during the delivery of a software interrupt or exception. */
+function instructionLength(processor: VmxProcessor, exit: VmExit, during: CpuEvent | undefined): bigint {
+  const { state } = processor;
+  if (during !== undefined && !isSoftware(during)) return 0n;
+  if (BETWEEN_INSTRUCTIONS.has(exit.reason)) return 0n;
+  const next = during === undefined ? state.u64(NEXT_RIP) : during.returnRip;
+  const length = BigInt.asUintN(state.long ? 64 : 32, next - state.rip);
+  return length <= LONGEST_INSTRUCTION ? length : 0n;
+}
+
+/** Blocking by NMI in the host: after an NMI; with virtual NMIs it was the guest's, and ends. */
+function nmiBlockedAfter(processor: VmxProcessor, vmcs: VmcsAccess, exit: VmExit): boolean {
+  if (exit.reason === ExitReason.exceptionOrNmi) {
+    const information = Number(vmcs.read(VmcsField.EXIT_INTERRUPTION_INFO));
+    const type = (information >>> Interruption.typeShift) & Interruption.typeMask;
+    if (type === EventKind.nmi) return true;
+  }
+  return processor.guest.controls.hasPin("virtualNmis") ? false : processor.nmiBlocked;
+}

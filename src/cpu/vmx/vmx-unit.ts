@@ -1,0 +1,140 @@
+/**
+ * The VMX state of a logical processor outside of any VMCS: VMX operation, the VMXON pointer, the current VMCS
+ * (SDM vol. 3, 24.7 and 25.1). Instructions change it (instructions.ts); transitions are done by entry.ts and exit.ts,
+ * which are given to the constructor.
+ */
+import type { PhysicalMap } from "../../memory/physical.js";
+import type { CpuContext } from "../context.js";
+import type { Intercepts } from "../intercepts.js";
+import type { VmxCapabilities } from "./capabilities.js";
+import type { RuleFailure } from "./checks/rule.js";
+import type { VmExit, VmxUnit } from "./contract.js";
+import { RootOperation } from "./root-operation.js";
+import { Vmcs } from "./vmcs.js";
+
+/** The processor around the unit. */
+export interface InterceptingContext extends CpuContext {
+  intercepts: Intercepts | undefined;
+}
+
+/** What the MMU does for INVEPT, INVVPID and VMFUNC. Operands have been checked. */
+export interface VmxTranslations {
+  /** @param type 1: one EPTP, 2: all */
+  invalidateEpt(type: number, eptp: bigint): void;
+  /** @param type 0: one address, 1: one VPID, 2: all, 3: one VPID without global translations */
+  invalidateVpid(type: number, vpid: number, linear: bigint): void;
+  /** The EPTP of the running guest changed. */
+  switchEptp(eptp: bigint): void;
+}
+
+export interface VmxTransitions {
+  /** Loads the guest's state after all checks passed. False: loading its MSRs failed, and the host goes on. */
+  enterGuest(vmcs: Vmcs): boolean;
+  /** A VM entry fails after the checks of the host: a VM exit that loads the host state. */
+  failEntry(vmcs: Vmcs, reason: number, qualification: bigint): void;
+  exitGuest(vmcs: Vmcs, exit: VmExit): void;
+}
+
+export interface VmxParts {
+  readonly processor: InterceptingContext;
+  readonly capabilities: VmxCapabilities;
+  readonly physical: PhysicalMap;
+  readonly translations: VmxTranslations;
+  readonly transitions: VmxTransitions;
+  /** A VM entry was refused, and why. */
+  readonly onRuleFailed?: (failure: RuleFailure) => void;
+}
+
+/** Pointers in hexadecimal. */
+export interface VmxUnitState {
+  readonly version: number;
+  readonly vmxon: string | undefined;
+  readonly current: string | undefined;
+  readonly nonRoot: boolean;
+}
+
+const VERSION = 1;
+
+export class VmxOperation implements VmxUnit {
+  /** Physical address that VMXON was given; undefined outside VMX operation. */
+  vmxonPointer: bigint | undefined;
+  current: Vmcs | undefined;
+  /** Set by VM entries, cleared by VM exits. */
+  nonRoot = false;
+  /** Why the last VM entry was refused. */
+  lastFailure: RuleFailure | undefined;
+  /** For VMX root operation: the fixed bits of CR0 and CR4. */
+  readonly rootIntercepts: Intercepts;
+
+  constructor(readonly parts: VmxParts) {
+    this.rootIntercepts = new RootOperation(parts.capabilities);
+  }
+
+  get operation(): boolean {
+    return this.vmxonPointer !== undefined;
+  }
+
+  get capabilities(): VmxCapabilities {
+    return this.parts.capabilities;
+  }
+
+  exit(exit: VmExit): void {
+    if (this.current === undefined) throw new Error("VM exit without a current VMCS");
+    this.parts.transitions.exitGuest(this.current, exit);
+  }
+
+  /** VMXON. */
+  enterOperation(pointer: bigint): void {
+    this.vmxonPointer = pointer;
+    this.current = undefined;
+    this.parts.processor.intercepts = this.rootIntercepts;
+  }
+
+  /** VMXOFF, and RESET. */
+  leaveOperation(): void {
+    this.vmxonPointer = undefined;
+    this.current = undefined;
+    this.nonRoot = false;
+    this.parts.processor.intercepts = undefined;
+  }
+
+  /** The region at an address, which may have been checked or not. */
+  regionAt(pointer: bigint): Vmcs | undefined {
+    const { processor, physical } = this.parts;
+    if (!this.isRegionAddress(pointer)) return undefined;
+    return Vmcs.at(processor.state.view, physical, pointer);
+  }
+
+  /** 4 KiB aligned, and no wider than physical addresses are. */
+  isRegionAddress(pointer: bigint): boolean {
+    return (pointer & 0xfffn) === 0n && pointer >> BigInt(this.capabilities.physicalBits) === 0n;
+  }
+
+  refused(failure: RuleFailure): void {
+    this.lastFailure = failure;
+    this.parts.onRuleFailed?.(failure);
+  }
+
+  save(): VmxUnitState {
+    return {
+      version: VERSION,
+      vmxon: this.vmxonPointer?.toString(16),
+      current: this.current?.pointer.toString(16),
+      nonRoot: this.nonRoot,
+    };
+  }
+
+  /** The intercepts of a guest that ran are for whoever resumes it to put in place. */
+  restore(saved: VmxUnitState): void {
+    if (saved.version !== VERSION) {
+      throw new Error(
+        `The saved state of VMX has version ${saved.version}, but this vt86 reads version ${VERSION}: take the snapshot again with this vt86.`,
+      );
+    }
+    this.leaveOperation();
+    if (saved.vmxon === undefined) return;
+    this.enterOperation(BigInt(`0x${saved.vmxon}`));
+    if (saved.current !== undefined) this.current = this.regionAt(BigInt(`0x${saved.current}`));
+    this.nonRoot = saved.nonRoot && this.current !== undefined;
+  }
+}

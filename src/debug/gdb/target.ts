@@ -1,0 +1,41 @@
+/**
+ * What the GDB server needs of the machine that it debugs.
+ */
+
+/** Whose memory addresses mean. */
+export type MemoryView = "linear" | "physical";
+
+/** Why the target stopped, in GDB's terms. */
+export interface StopReason {
+  /** POSIX signal number: 5 SIGTRAP, 2 SIGINT, 11 SIGSEGV … */
+  readonly signal: number;
+  /** A data watchpoint was met. */
+  readonly watch?: { readonly kind: "write" | "read" | "access"; readonly address: bigint };
+  /** The guest is gone: its exit status. */
+  readonly exited?: number;
+}
+
+export type BreakpointKind = "software" | "hardware" | "write" | "read" | "access";
+
+export interface DebugTarget {
+  /** Value of a register by its GDB name, little endian, of the size that the target description gives. */
+  readRegister(name: string): Uint8Array;
+  writeRegister(name: string, value: Uint8Array): void;
+  /** Undefined where nothing is mapped. Reading has no side effects. */
+  readMemory(view: MemoryView, address: bigint, length: number): Uint8Array | undefined;
+  /** False where nothing is mapped. */
+  writeMemory(view: MemoryView, address: bigint, data: Uint8Array): boolean;
+  /** False where the kind is not supported. */
+  setBreakpoint(kind: BreakpointKind, address: bigint, length: number): boolean;
+  removeBreakpoint(kind: BreakpointKind, address: bigint, length: number): boolean;
+  /** Executes one instruction. */
+  step(): Promise<StopReason>;
+  /** Executes until something stops it. */
+  resume(): Promise<StopReason>;
+  /** Makes {@link resume} end with SIGINT. */
+  interrupt(): void;
+  /** `monitor COMMAND`: text for the person. */
+  monitor(command: string): string;
+  /** Ends the guest. */
+  kill(): void;
+}

@@ -1,0 +1,114 @@
+/**
+ * VMX: VMXON VMXOFF VMCLEAR VMPTRLD VMPTRST VMREAD VMWRITE VMLAUNCH VMRESUME VMCALL VMFUNC INVEPT INVVPID (SDM vol. 3,
+ * chapter 31).
+ *
+ * An instruction goes by its VM-exit reason (appendix C). `beginVmx` comes before the operands: it raises #UD, exits
+ * from VMX non-root operation, and checks privilege.
+ */
+import { I32 } from "../../wasm/value.js";
+import { define, type Emit } from "../emit.js";
+import { helper } from "../helper.js";
+
+const ends = { endsBlock: true } as const;
+const none = I32.const(-1);
+
+/** (exit reason, register in the place of a memory operand or -1, register operand or -1) */
+const beginVmx = helper("beginVmx", ["i32", "i32", "i32"]);
+
+/** (exit reason, linear address of the pointer) */
+const vmxPointer = helper("vmxPointer", ["i32", "i64"]);
+
+for (const [mnemonic, number] of [
+  ["vmclear", 19],
+  ["vmptrld", 21],
+  ["vmxon", 27],
+] as const) {
+  const reason = I32.const(number);
+  define(
+    mnemonic,
+    (x) => {
+      x.run(beginVmx, reason, none, none);
+      x.run(vmxPointer, reason, x.linearAddress(0, "read"));
+    },
+    ends,
+  );
+}
+
+/** (linear address) */
+const vmptrst = helper("vmptrst", ["i64"]);
+define("vmptrst", (x) => {
+  x.run(beginVmx, I32.const(22), none, none);
+  x.run(vmptrst, x.linearAddress(0, "write"));
+});
+
+/** (exit reason): the rest of VMLAUNCH and VMRESUME. */
+const vmEntry = helper("vmEntry", ["i32"], "i32");
+for (const [mnemonic, number] of [
+  ["vmlaunch", 20],
+  ["vmresume", 24],
+] as const) {
+  const reason = I32.const(number);
+  define(
+    mnemonic,
+    (x) => {
+      x.run(beginVmx, reason, none, none);
+      x.control(vmEntry, reason);
+    },
+    ends,
+  );
+}
+
+const vmxoff = helper("vmxoff");
+define(
+  "vmxoff",
+  (x) => {
+    x.run(beginVmx, I32.const(26), none, none);
+    x.run(vmxoff);
+  },
+  ends,
+);
+
+const vmcall = helper("vmcall");
+define("vmcall", (x) => x.run(vmcall), ends);
+const vmfunc = helper("vmfunc");
+define("vmfunc", (x) => x.run(vmfunc), ends);
+
+/** Register number of the operand that may be memory, else -1. */
+const registerOrNone = (x: Emit, i: number): I32 => (x.isMemory(i) ? none : x.registerNumber(i));
+
+/** (register with the encoding, linear address or register of the value) */
+const vmreadToMemory = helper("vmreadToMemory", ["i32", "i64"]);
+const vmreadToRegister = helper("vmreadToRegister", ["i32", "i32"]);
+const vmwriteFromMemory = helper("vmwriteFromMemory", ["i32", "i64"]);
+const vmwriteFromRegister = helper("vmwriteFromRegister", ["i32", "i32"]);
+
+define("vmread", (x) => {
+  const encoding = x.registerNumber(1);
+  x.run(beginVmx, I32.const(23), registerOrNone(x, 0), encoding);
+  if (x.isMemory(0)) x.run(vmreadToMemory, encoding, x.linearAddress(0, "write"));
+  else x.run(vmreadToRegister, encoding, x.registerNumber(0));
+});
+
+define("vmwrite", (x) => {
+  const encoding = x.registerNumber(0);
+  x.run(beginVmx, I32.const(25), registerOrNone(x, 1), encoding);
+  if (x.isMemory(1)) x.run(vmwriteFromMemory, encoding, x.linearAddress(1, "read"));
+  else x.run(vmwriteFromRegister, encoding, x.registerNumber(1));
+});
+
+/** (exit reason, type, linear address of the descriptor) */
+const invalidateTranslations = helper("invalidateTranslations", ["i32", "i64", "i64"]);
+for (const [mnemonic, number] of [
+  ["invept", 50],
+  ["invvpid", 53],
+] as const) {
+  const reason = I32.const(number);
+  define(
+    mnemonic,
+    (x) => {
+      x.run(beginVmx, reason, none, x.registerNumber(0));
+      x.run(invalidateTranslations, reason, x.read(0), x.linearAddress(1, "read"));
+    },
+    ends,
+  );
+}
