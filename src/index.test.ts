@@ -67,7 +67,7 @@ describe("the package vt86", () => {
       output += decoder.decode(value);
       if (!before && output.includes(PROMPT)) await writer.write(new TextEncoder().encode("help\nhalt\n"));
     }
-    assert.match(output, /vt86> help\r?\n[^]*switch the machine off/);
+    assert.match(output, /vt86> help\r?\n[\s\S]*switch the machine off/);
     assert.deepEqual(await running, { reason: "power-off" });
   });
 
@@ -148,6 +148,7 @@ describe("the package vt86", () => {
       { kernel: { name: "nonsense", data: new Uint8Array(100) } },
       { modules: [{ name: "big", data: new Uint8Array(2 * MEMORY) }] },
     ];
-    for (const config of bad) await assert.rejects(tour(config), UsageError, JSON.stringify(Object.keys(config)));
+    for (const config of bad)
+      await assert.rejects(tour(config), UsageError, JSON.stringify(Object.keys(config)));
   });
 });

@@ -7,10 +7,11 @@
  *     machine.console.listen((bytes) => process.stdout.write(bytes));
  *     const exit = await machine.run();
  */
-export type { RegisterFile } from "./machine/registers.js";
+
 export type { SegmentRegister } from "./cpu/cpu-state.js";
 export { tourImage } from "./guests/tour.js";
 export { UsageError } from "./host/usage-error.js";
 export type { BootImage, ImageFile, MachineConfig, ModuleFile } from "./machine/config.js";
 export type { SerialConsole } from "./machine/console.js";
 export { Machine, type MachineExit } from "./machine/machine.js";
+export type { RegisterFile } from "./machine/registers.js";

@@ -28,11 +28,12 @@ const floors = [
   ["host"],
   ["time"],
 ];
-const MOST_LINES = 400;
+/** The longest that a file may be; tests, which are lists of cases, may be a little longer. */
+const MOST_LINES = { source: 400, test: 500 } as const;
 /** Files that are longer still, and how long they may be at most until they are split up. */
 const longer = new Map([
-  ["cpu/mmu.ts", 560],
-  ["engine/interpreter/emit.ts", 620],
+  ["cpu/cpu.ts", 600],
+  ["machine/fuzz/templates.ts", 420],
 ]);
 
 const source = join(dirname(fileURLToPath(import.meta.url)), "../src");
@@ -54,7 +55,10 @@ function importsOf(name: string): string[] {
 }
 
 test("every folder of src is a room of the house", () => {
-  assert.deepEqual([...new Set(files.map(roomOf))].filter((room) => floorOf(room) < 0), []);
+  assert.deepEqual(
+    [...new Set(files.map(roomOf))].filter((room) => floorOf(room) < 0),
+    [],
+  );
 });
 
 test("imports go down the list of rooms, never up", () => {
@@ -77,8 +81,9 @@ test("what is imported exists", () => {
   assert.deepEqual(wrong, []);
 });
 
+const isTest = (name: string) => /\.(test|long)(\.helper)?\.ts$/.test(name);
+
 test("nothing but tests imports a test's file", () => {
-  const isTest = (name: string) => /\.(test|long)(\.helper)?\.ts$/.test(name);
   const wrong = files.flatMap((name) =>
     isTest(name)
       ? []
@@ -89,10 +94,11 @@ test("nothing but tests imports a test's file", () => {
   assert.deepEqual(wrong, []);
 });
 
-test(`no file is longer than ${MOST_LINES} lines`, () => {
+test("no file is too long", () => {
   const wrong = [...textOf].flatMap(([name, text]) => {
     const lines = text.split("\n").length - 1;
-    return lines > (longer.get(name) ?? MOST_LINES) ? [`${name}: ${lines}`] : [];
+    const most = longer.get(name) ?? MOST_LINES[isTest(name) ? "test" : "source"];
+    return lines > most ? [`${name}: ${lines}`] : [];
   });
   assert.deepEqual(wrong, []);
 });

@@ -25,7 +25,10 @@ const files = readdirSync(from)
   .filter((name) => name.endsWith(".jsonl.gz"))
   .sort()
   .map((name) => {
-    const lines = gunzipSync(readFileSync(join(from, name))).toString().split("\n").filter(Boolean);
+    const lines = gunzipSync(readFileSync(join(from, name)))
+      .toString()
+      .split("\n")
+      .filter(Boolean);
     return { name, vectors: lines.map((line) => ({ line, ...describe(line) })) };
   });
 if (files.length === 0) {
@@ -79,4 +82,6 @@ rmSync(to, { recursive: true, force: true });
 mkdirSync(to, { recursive: true });
 for (const { name, data } of outputs) writeFileSync(join(to, name), data);
 const count = outputs.reduce((sum, output) => sum + output.count, 0);
-console.log(`${to}: ${outputs.length} files, ${count} vectors, ${bytes(outputs)} bytes: the first ${low} of each form`);
+console.log(
+  `${to}: ${outputs.length} files, ${count} vectors, ${bytes(outputs)} bytes: the first ${low} of each form`,
+);

@@ -17,7 +17,8 @@ function supports(bytes: readonly number[]): boolean {
   return WebAssembly.validate(Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, ...bytes]));
 }
 
-const simd = () => supports([1, 5, 1, 0x60, 0, 1, 0x7b, 3, 2, 1, 0, 10, 10, 1, 8, 0, 0x41, 0, 0xfd, 15, 0xfd, 98, 11]);
+const simd = () =>
+  supports([1, 5, 1, 0x60, 0, 1, 0x7b, 3, 2, 1, 0, 10, 10, 1, 8, 0, 0x41, 0, 0xfd, 15, 0xfd, 98, 11]);
 const tailCalls = () => supports([1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 10, 6, 1, 4, 0, 0x12, 0, 11]);
 
 async function readable(path: string): Promise<boolean> {
@@ -34,21 +35,32 @@ async function findings(): Promise<Finding[]> {
   const kvm = await readable("/dev/kvm");
   const tools = (await toolExists("apt-get")) && (await toolExists("dpkg-deb"));
   return [
-    { name: "Node", good: nodeGood, text: `${process.versions.node}${nodeGood ? "" : ": vt86 needs 20.19 or later"}` },
+    {
+      name: "Node",
+      good: nodeGood,
+      text: `${process.versions.node}${nodeGood ? "" : ": vt86 needs 20.19 or later"}`,
+    },
     { name: "WebAssembly SIMD", good: simd(), text: simd() ? "yes" : "missing: vt86 cannot run here" },
     { name: "WebAssembly tail calls", good: true, text: tailCalls() ? "yes" : "no (not needed)" },
     { name: "Memory", good: true, text: `${gib} GiB; a guest can have up to about 3.9 GiB` },
-    { name: "KVM", good: true, text: kvm ? "/dev/kvm is there (vt86 does not use it yet)" : "none (not needed)" },
+    {
+      name: "KVM",
+      good: true,
+      text: kvm ? "/dev/kvm is there (vt86 does not use it yet)" : "none (not needed)",
+    },
     {
       name: "Debian package tools",
       good: true,
-      text: tools ? "apt-get and dpkg-deb: 'vt86 run debian' works" : "none: 'vt86 run debian' boots the built-in guest",
+      text: tools
+        ? "apt-get and dpkg-deb: 'vt86 run debian' works"
+        : "none: 'vt86 run debian' boots the built-in guest",
     },
   ];
 }
 
 export async function doctor(): Promise<number> {
   const list = await findings();
-  for (const { name, good, text } of list) console.log(`${good ? "ok  " : "FAIL"} ${name.padEnd(24)} ${text}`);
+  for (const { name, good, text } of list)
+    console.log(`${good ? "ok  " : "FAIL"} ${name.padEnd(24)} ${text}`);
   return list.every(({ good }) => good) ? 0 : 1;
 }

@@ -1,10 +1,11 @@
 /**
  * The guests that `vt86 run` knows by name.
  */
+
+import { debianGuest } from "../boot/node/debian-guest.js";
 import { tourImage } from "../guests/tour.js";
 import { UsageError } from "../host/usage-error.js";
 import type { BootImage, ModuleFile } from "../machine/config.js";
-import { debianGuest } from "./debian-guest.js";
 
 export interface GuestImages {
   readonly kernel: BootImage;

@@ -15,16 +15,32 @@ interface OptionRow {
 
 export const runOptions = [
   { name: "kernel", value: "FILE", help: "kernel: Linux bzImage, PVH or multiboot ELF (gzip is fine)" },
-  { name: "initrd", value: "FILE", help: "with --kernel: initial RAM disk, or multiboot modules: 'file args,file args'" },
+  {
+    name: "initrd",
+    value: "FILE",
+    help: "with --kernel: initial RAM disk, or multiboot modules: 'file args,file args'",
+  },
   { name: "append", value: "TEXT", help: "command line of the kernel" },
   { name: "memory", aliases: ["m"], value: "SIZE", help: "RAM: 512M (default), 2G; a bare number is MiB" },
-  { name: "cpu", value: "MODEL", help: "CPU model and features: Westmere (default), max,-avx2; 'help' lists them" },
-  { name: "clock", value: "KIND", help: "host: keep pace with the host (default); virtual: free-running, repeatable" },
+  {
+    name: "cpu",
+    value: "MODEL",
+    help: "CPU model and features: Westmere (default), max,-avx2; 'help' lists them",
+  },
+  {
+    name: "clock",
+    value: "KIND",
+    help: "host: keep pace with the host (default); virtual: free-running, repeatable",
+  },
   { name: "timeout", value: "SECONDS", help: "stop after that much host time, with status 124" },
   { name: "no-reboot", help: "end instead of starting again when the guest resets" },
   { name: "stats", value: "WHAT", help: "at the end, print what was counted: engine" },
   { name: "package", value: "NAME", help: "with 'debian': kernel package (default linux-image-cloud-amd64)" },
-  { name: "script", value: "FILE", help: "with 'debian': run this shell script in the guest, then power off" },
+  {
+    name: "script",
+    value: "FILE",
+    help: "with 'debian': run this shell script in the guest, then power off",
+  },
   { name: "test-devices", help: "add the PC test devices that kvm-unit-tests use" },
   { name: "debugcon", value: "WHERE", help: "debug console (ports 402h, E9h): none (default), stderr" },
   { name: "quiet", help: "no progress messages" },
@@ -62,7 +78,8 @@ export function parseRunOptions(words: readonly string[]): ParsedOptions {
     const word = words[i]!;
     const match = /^--?([A-Za-z][\w-]*)(?:=(.*))?$/s.exec(word);
     if (!match) {
-      if (word.startsWith("-")) throw new UsageError(`${word} is no option of vt86 run; 'vt86 run --help' lists them.`);
+      if (word.startsWith("-"))
+        throw new UsageError(`${word} is no option of vt86 run; 'vt86 run --help' lists them.`);
       operands.push(word);
       continue;
     }
@@ -70,7 +87,9 @@ export function parseRunOptions(words: readonly string[]): ParsedOptions {
     const row = byName.get(name);
     if (!row) {
       const near = nearestName(name, [...byName.keys()]);
-      throw new UsageError(`There is no option ${word.split("=")[0]}${near ? `; did you mean --${near}?` : "; 'vt86 run --help' lists them."}`);
+      throw new UsageError(
+        `There is no option ${word.split("=")[0]}${near ? `; did you mean --${near}?` : "; 'vt86 run --help' lists them."}`,
+      );
     }
     let value = inline ?? "";
     if (row.value && inline === undefined) {

@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { al, ax, type Assembler, byte, dword, dx, eax, mem } from "../guests/assembler/assembler.js";
+import { type Assembler, al, ax, byte, dword, dx, eax, mem } from "../guests/assembler/assembler.js";
 import { say, smallGuest } from "../guests/small-guest.test.helper.js";
 import { vt86 } from "./vt86.test.helper.js";
 
@@ -51,9 +51,9 @@ describe("vt86", { concurrency: 2 }, () => {
       assert.match(stdout, /Usage: vt86 COMMAND/);
       assert.equal(status, 0);
     }
-    const { version } = JSON.parse(
-      readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
-    ) as { version: string };
+    const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+      version: string;
+    };
     assert.equal((await vt86(["--version"])).stdout, `vt86 ${version}\n`);
     const { status, stdout } = await vt86(["doctor"]);
     assert.match(stdout, /^ok {3}Node +\d/m);
@@ -62,7 +62,8 @@ describe("vt86", { concurrency: 2 }, () => {
 
   test("run --help lists every option, -cpu help every model", async () => {
     const { status, stdout } = await run("--help");
-    for (const option of ["--kernel", "--memory", "--cpu", "--timeout"]) assert.ok(stdout.includes(option), option);
+    for (const option of ["--kernel", "--memory", "--cpu", "--timeout"])
+      assert.ok(stdout.includes(option), option);
     assert.equal(status, 0);
     assert.match((await run("-cpu", "help")).stdout, /Westmere/);
   });
@@ -172,7 +173,10 @@ describe("vt86", { concurrency: 2 }, () => {
 
   test("the debug console goes to standard error", async () => {
     const kernel = guest("debug", (a) => {
-      for (const [port, text] of [[0xe9, "one"], [0x402, "two"]] as const) {
+      for (const [port, text] of [
+        [0xe9, "one"],
+        [0x402, "two"],
+      ] as const) {
         a.mov(dx, port);
         for (const code of new TextEncoder().encode(text)) {
           a.mov(al, code);

@@ -1,8 +1,9 @@
 /**
  * `vt86 run`: builds a machine from options and gives the person its console.
  */
-import { cpuHelp } from "../cpu/models/help.js";
+
 import { parseCpu } from "../cpu/models/cpu-string.js";
+import { cpuHelp } from "../cpu/models/help.js";
 import { nearestName } from "../host/nearest-name.js";
 import { UsageError } from "../host/usage-error.js";
 import { checkMemory, DEFAULT_MEMORY } from "../machine/config.js";
@@ -66,7 +67,8 @@ function checkAccepted(options: Options): void {
     throw new UsageError(`The machine has one CPU so far: -smp takes 1, not "${processors}".`);
   }
   const machine = options.last("machine") ?? "q35";
-  if (!/^(type=)?q35(,|$)/.test(machine)) throw new UsageError(`There is no machine "${machine}": vt86 has q35.`);
+  if (!/^(type=)?q35(,|$)/.test(machine))
+    throw new UsageError(`There is no machine "${machine}": vt86 has q35.`);
   for (const device of options.all("device")) {
     if (!/^(isa-debug-exit|pc-testdev)(,|$)/.test(device)) {
       throw new UsageError(

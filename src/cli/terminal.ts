@@ -11,11 +11,9 @@ export interface TerminalActions {
   say(text: string): void;
 }
 
-const HELP = [
-  "Ctrl-A X  quit",
-  "Ctrl-A H  this help",
-  "Ctrl-A Ctrl-A  send Ctrl-A to the guest",
-].join("\r\n");
+const HELP = ["Ctrl-A X  quit", "Ctrl-A H  this help", "Ctrl-A Ctrl-A  send Ctrl-A to the guest"].join(
+  "\r\n",
+);
 
 /** Splits what is typed into keys for the guest and commands for vt86. */
 export class EscapeFilter {

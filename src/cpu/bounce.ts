@@ -15,7 +15,13 @@ const sizeAt = (address: number, left: number): 1 | 2 | 4 =>
   left >= 4 && address % 4 === 0 ? 4 : left >= 2 && address % 2 === 0 ? 2 : 1;
 
 /** Reads `length` bytes of a device into a buffer, in naturally aligned pieces of up to 4 bytes. */
-export function readDevice(from: PhysicalMap, physical: number, length: number, into: DataView, at: number): void {
+export function readDevice(
+  from: PhysicalMap,
+  physical: number,
+  length: number,
+  into: DataView,
+  at: number,
+): void {
   for (let done = 0; done < length; ) {
     const size = sizeAt(physical + done, length - done);
     const value = from.readMmio(physical + done, size);
@@ -27,7 +33,13 @@ export function readDevice(from: PhysicalMap, physical: number, length: number, 
 }
 
 /** The reverse of {@link readDevice}. */
-export function writeDevice(to: PhysicalMap, physical: number, length: number, from: DataView, at: number): void {
+export function writeDevice(
+  to: PhysicalMap,
+  physical: number,
+  length: number,
+  from: DataView,
+  at: number,
+): void {
   for (let done = 0; done < length; ) {
     const size = sizeAt(physical + done, length - done);
     const value =
@@ -89,7 +101,10 @@ export class BounceBuffer {
     let device = false;
     for (let i = 0; i < this.count; i++) {
       const served = this.locate(i, write);
-      const alone = served === Served.device || served === Served.virtualApic || (write && served === Served.ram && this.overCode(i));
+      const alone =
+        served === Served.device ||
+        served === Served.virtualApic ||
+        (write && served === Served.ram && this.overCode(i));
       if (alone && !this.alone) {
         this.needsAlone = true;
         return 0;

@@ -24,14 +24,10 @@ import { checkSegment } from "./segment-check.js";
 import { readGuestMsr, writeGuestMsr } from "./vmx/apic-msrs.js";
 import { VmExit } from "./vmx/contract.js";
 import { Activity, type PhysicalMemory, type VmxProcessor } from "./vmx/entry-processor.js";
-import { exitGuest } from "./vmx/exit.js";
-import { enterGuest, failEntry } from "./vmx/entry.js";
-import type { VmxCapabilities } from "./vmx/capabilities.js";
-import type { RuleFailure } from "./vmx/checks/rule.js";
 import { Guest } from "./vmx/events.js";
-import { ExitReason } from "./vmx/exit-reason.js";
 import { PhysicalAccess } from "./vmx/exit-memory.js";
-import { VmxOperation } from "./vmx/vmx-unit.js";
+import { ExitReason } from "./vmx/exit-reason.js";
+import type { VmxOperation } from "./vmx/vmx-unit.js";
 
 /** What the processor needs from its surroundings and its model. */
 export interface CpuParts {
@@ -47,10 +43,6 @@ export interface CpuParts {
   readonly features: SystemFeatures;
   readonly page1g: boolean;
   cpuid(leaf: number, subleaf: number): CpuidResult;
-  /** What VMX can do, where the model has it. */
-  readonly vmx?: VmxCapabilities | undefined;
-  /** Told of refused VM entries. */
-  readonly onVmEntryRefused?: ((failure: RuleFailure) => void) | undefined;
 }
 
 /** The registers that live outside the state block. */
@@ -92,7 +84,7 @@ export class Cpu implements VmxProcessor {
   nmiPending = false;
   /** The guest in VMX non-root operation. */
   readonly guest: Guest = new Guest(this);
-  /** Present where the model has VMX, and used only there. */
+  /** Present where the model has VMX, and used only there; set by whoever puts the PC together (vmx/create.ts). */
   vmx!: VmxOperation;
   readonly physicalMemory: PhysicalMemory;
   /** TSC minus ticks, without a guest's offset, while a guest runs. */
@@ -141,24 +133,7 @@ export class Cpu implements VmxProcessor {
     this.memory = this.mmu;
     this.tlb = this.mmu;
     this.debug = new DebugUnit(this.state, () => this.watchMemory());
-    if (parts.vmx) this.vmx = this.makeVmx(parts.vmx);
-    parts.physical.onChange = () => this.mmu.flushAll();
-  }
-
-  private makeVmx(capabilities: VmxCapabilities): VmxOperation {
-    const { physical, onVmEntryRefused } = this.parts;
-    return new VmxOperation({
-      processor: this,
-      capabilities,
-      physical,
-      translations: this.mmu,
-      transitions: {
-        enterGuest: (vmcs) => enterGuest(this, vmcs),
-        failEntry: (vmcs, reason, qualification) => failEntry(this, vmcs, reason, qualification),
-        exitGuest: (vmcs, exit) => exitGuest(this, vmcs, exit),
-      },
-      ...(onVmEntryRefused && { onRuleFailed: onVmEntryRefused }),
-    });
+    parts.physical.onChange = () => this.mmu.flushEverything();
   }
 
   /** Registers that are not 0 after power-on, besides those that whoever starts the CPU sets (SDM vol. 3, table 10-1). */
@@ -404,8 +379,23 @@ export class Cpu implements VmxProcessor {
   /** The local APIC or the INTR pin changed: look before the next block. */
   readonly onInterruptChange = (): void => {
     this.noteInterrupts();
-    if (this.halted || this.state.flag(Flag.IF) || this.guest.interruptsExit) this.state.setU32(S.ATTENTION, 1);
+    if (this.halted || this.state.flag(Flag.IF) || this.guest.interruptsExit)
+      this.state.setU32(S.ATTENTION, 1);
   };
+
+  /** INIT: true if VMX holds it back or makes a VM exit of it (SDM vol. 3, 24.8 and 26.2), false if it has to be done. */
+  takesInit(): boolean {
+    if (this.guest.active) {
+      this.guest.initPending = true;
+      this.lookAgain();
+    }
+    return this.vmx?.operation ?? false;
+  }
+
+  /** A startup IPI: only a guest that waits for one notices. */
+  startupIpi(vector: number): void {
+    if (this.guest.active && this.activity === Activity.waitForSipi) this.guest.startup(vector);
+  }
 
   nmi(): void {
     this.nmiPending = true;
@@ -449,10 +439,14 @@ export class Cpu implements VmxProcessor {
     const points = this.debug.dataBreakpoints();
     mmu.watchedPages.clear();
     for (const { linear, length } of points) {
-      for (const at of [linear, linear + BigInt(length - 1)]) mmu.watchedPages.add(Number(BigInt.asUintN(64, at) >> 12n));
+      for (const at of [linear, linear + BigInt(length - 1)])
+        mmu.watchedPages.add(Number(BigInt.asUintN(64, at) >> 12n));
     }
-    mmu.onDataAccess = points.length > 0 ? (at, length, write) => void this.debug.dataBreakpoint(at, length, write) : undefined;
-    mmu.flushAll();
+    mmu.onDataAccess =
+      points.length > 0
+        ? (at, length, write) => void this.debug.dataBreakpoint(at, length, write)
+        : undefined;
+    mmu.flushEverything();
   }
 
   exception(vector: number, error: number, address: bigint): void {

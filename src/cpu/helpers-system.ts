@@ -2,6 +2,8 @@
  * The helpers of the system instructions by the names under which the families declare them (isa/families).
  * An i32 parameter arrives as a number, an i64 as a bigint.
  */
+
+import { FLAT } from "../isa/state.js";
 import type { CpuContext } from "./context.js";
 import {
   clearTaskSwitched,
@@ -18,6 +20,7 @@ import { clearInterruptFlag, popFlags, setAccessControl, setInterruptFlag } from
 import { cacheInstruction, halt, monitor, monitorWait } from "./halt.js";
 import { interruptReturn } from "./iret.js";
 import * as machine from "./machine-registers.js";
+import { flatData } from "./mode.js";
 import { type PortSize, portIn, portOut } from "./port-access.js";
 import { checkPortString, portStringIn, portStringOut } from "./port-string.js";
 import { loadFarPointer, moveToSegment, popSegment } from "./segment-load.js";
@@ -36,11 +39,21 @@ export type SystemHelper = (context: CpuContext, ...args: (number | bigint)[]) =
 // biome-ignore lint/suspicious/noConfusingVoidType: as above
 type Implementation = (context: CpuContext, ...args: never[]) => number | bigint | void;
 
+/** ES or DS was loaded: code that relies on flat segments is no longer, or again, the right one. */
+function afterDataSegment<R>(context: CpuContext, result: R): R {
+  const { state } = context;
+  if (!state.long && flatData(state) !== (state.u32(FLAT) !== 0)) context.modeChanged();
+  return result;
+}
+
 const implementations = {
   // Segments and far transfers.
-  loadSegment: moveToSegment,
-  popSegment,
-  loadFarPointer,
+  loadSegment: (c: CpuContext, segment: number, selector: number) =>
+    afterDataSegment(c, moveToSegment(c, segment, selector)),
+  popSegment: (c: CpuContext, segment: number, operandSize: number) =>
+    afterDataSegment(c, popSegment(c, segment, operandSize)),
+  loadFarPointer: (...args: Parameters<typeof loadFarPointer>) =>
+    afterDataSegment(args[0], loadFarPointer(...args)),
   farJump: (c: CpuContext, selector: number, offset: bigint) =>
     enteringCode(c, () => farJump(c, selector & 0xffff, BigInt.asUintN(64, offset))),
   farCall: (c: CpuContext, selector: number, offset: bigint, operandSize: number) =>

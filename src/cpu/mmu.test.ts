@@ -13,6 +13,7 @@ import {
   guestTables,
   MIB,
   P,
+  PS,
   R,
   RW,
   Tables,
@@ -50,6 +51,25 @@ test("a translation is kept until INVLPG", () => {
   assert.equal(cpu.mmu.read(A, 1), 0x55n);
   cpu.mmu.invalidatePage(A, 0);
   assert.equal(cpu.mmu.read(A, 1), 0x66n);
+});
+
+test("INVLPG of any address in a large page drops all of it", () => {
+  for (const [level, size] of [
+    [2, 0x20_0000n],
+    [3, 0x4000_0000n],
+  ] as const) {
+    const { cpu, tables } = rootCpu();
+    const large = 0x4000_0000n;
+    cpu.write64(0x5000, 0x55n);
+    cpu.write64(0x20_5000, 0x66n);
+    tables.map(large, P | RW | PS, level);
+    assert.equal(cpu.mmu.read(large + 0x5000n, 1), 0x55n);
+    tables.map(large, 0n, level);
+    tables.map(large + 0x5000n, 0x20_5000n | P | RW);
+    assert.equal(cpu.mmu.read(large + 0x5000n, 1), 0x55n);
+    cpu.mmu.invalidatePage(large + size - 0x1000n, 0);
+    assert.equal(cpu.mmu.read(large + 0x5000n, 1), 0x66n);
+  }
 });
 
 test("CR3 drops all but global translations", () => {
@@ -275,7 +295,8 @@ test("the APIC-access page is never cached: each access asks, and the virtual-AP
   const apic = {
     page: 0x30_0000,
     virtualPage: 0x20_0000,
-    onApicAccess: (offset: number, size: number, kind: ApicAccessKind) => void asked.push([offset, size, kind]),
+    onApicAccess: (offset: number, size: number, kind: ApicAccessKind) =>
+      void asked.push([offset, size, kind]),
     onApicWrite: (offset: number) => void written.push(offset),
   };
   ept.map(0x5000n, 0x30_0000n | WB | R | W | X);

@@ -17,7 +17,7 @@ import type { CpuState } from "./cpu-state.js";
 import { Fault } from "./fault.js";
 import { LinearAccess } from "./linear-access.js";
 import type { Privilege } from "./linear-memory.js";
-import { type WalkExplanation, WalkExplainer, type WalkQuestion } from "./paging/explain.js";
+import { WalkExplainer, type WalkExplanation, type WalkQuestion } from "./paging/explain.js";
 import { FORMAT_4LEVEL } from "./paging/formats.js";
 import { PhysicalStructures } from "./paging/structures.js";
 import { LinearTranslator } from "./paging/translator.js";
@@ -179,7 +179,8 @@ export class Mmu extends LinearAccess implements TlbControl {
   /** Non-global mappings of one PCID of the current VPID. */
   flushPcid(pcid: number): void {
     const { vpid } = this.operation.space;
-    for (const view of this.pool.touched()) if (view.pcid === pcid && view.vpid === vpid) view.flushNonGlobal();
+    for (const view of this.pool.touched())
+      if (view.pcid === pcid && view.vpid === vpid) view.flushNonGlobal();
   }
   /** Non-global mappings of the current VPID, of all PCIDs. */
   flushNonGlobal(): void {
@@ -272,23 +273,21 @@ export class Mmu extends LinearAccess implements TlbControl {
     const { apicPage } = this;
     if (apicPage !== undefined && physical === apicPage.page) apicPage.onApicAccess(low & 0xfff, 1, "fetch");
     this.current.codePages.set(page, physical);
-    if (this.translator.large) this.current.noteLarge(low, high);
+    const { pageShift } = this.translator;
+    if (pageShift > 12) this.current.noteLarge(low, high, pageShift);
     return physical + (low & 0xfff);
-  }
-
-  /** Physical address of an access, for callers outside generated code; throws faults. Fills no TLB. */
-  translateAccess(linear: bigint, write: boolean, privilege: Privilege): number {
-    const low = Number(BigInt.asIntN(32, linear));
-    const high = Number(BigInt.asIntN(32, linear >> 32n));
-    this.prepareAccess(high, write, privilege);
-    return this.translator.translate(low, high) + (low & 0xfff);
   }
 
   private prepareAccess(high: number, write: boolean, privilege: Privilege): void {
     const { state, translator } = this;
     if (!translator.canonical(high)) throw new Fault(Vector.GP, 0);
     const user = privilege === "user" || (privilege === "current" && state.cpl === 3);
-    translator.setAccess(write, false, user, privilege !== "system" && (state.u32(FLAG_OTHERS) & Flag.AC) !== 0);
+    translator.setAccess(
+      write,
+      false,
+      user,
+      privilege !== "system" && (state.u32(FLAG_OTHERS) & Flag.AC) !== 0,
+    );
   }
 
   protected locate(low: number, high: number, write: boolean, privilege: Privilege): number {
@@ -319,15 +318,16 @@ export class Mmu extends LinearAccess implements TlbControl {
   /** Enters the translation that was just found in a view. */
   private enter(view: TlbView, low: number, high: number, page: number, host: number, write: boolean): void {
     if (this.watchedPages.size > 0 && this.watchedPages.has(pageNumber(low, high))) return;
-    const { writable, global, large } = this.translator;
+    const { writable, global, pageShift } = this.translator;
     const addend = (host - (low & ~0xfff)) | 0;
     const mayWrite =
       writable && !this.code.has(host >>> 12) && (write || this.physical.hostAddress(page, true) !== NOT_RAM);
     // The other table is filled too, but never at the cost of a page that is in use there: a copy between
     // pages of equal index would evict its own translations for ever.
     const other = write ? "read" : "write";
-    if (!write || mayWrite) view.fill(write ? "write" : "read", low, high, addend, global, large);
-    if ((write || mayWrite) && view.isFree(other, low)) view.fill(other, low, high, addend, global, large);
+    if (!write || mayWrite) view.fill(write ? "write" : "read", low, high, addend, global, pageShift);
+    if ((write || mayWrite) && view.isFree(other, low))
+      view.fill(other, low, high, addend, global, pageShift);
   }
 
   /**

@@ -3,12 +3,21 @@
  * is kept per mode, so a mode change needs no flush.
  *
  * MODE bits: 0-1 code size (0: 16, 1: 32, 2: 64), 2 protected (not real or virtual-8086), 3 CR0.EM, 4 CR0.TS,
- * 5 CR0.MP, 6 CR4.OSFXSR, 7 AVX enabled (CR4.OSXSAVE and XCR0[2:1]), from 8 the number of the CS limit.
- * The low 8 bits go into the tags of the jump cache, with a number for the CS base.
+ * 5 CR0.MP, 6 CR4.OSFXSR, 7 AVX enabled (CR4.OSXSAVE and XCR0[2:1]), 8 flat data segments
+ * (see isa/state.ts), from 9 the number of the CS limit. The low 9 bits go into the tags of the jump cache, with a number for the CS base.
  */
 
 import { Flag } from "../isa/flags.js";
-import { FLAG_OTHERS, MODE, MODE_TAG, STACK_MASK, XCR0 } from "../isa/state.js";
+import {
+  FLAG_OTHERS,
+  FLAT,
+  MODE,
+  MODE_TAG,
+  SEGMENT_BASE,
+  SEGMENT_LIMIT,
+  STACK_MASK,
+  XCR0,
+} from "../isa/state.js";
 import { type CpuState, Rights, SegmentIndex } from "./cpu-state.js";
 import { Cr0, Cr4 } from "./mmu.js";
 
@@ -20,7 +29,8 @@ export const Mode = {
   MP: 0x20,
   OSFXSR: 0x40,
   AVX: 0x80,
-  limitShift: 8,
+  FLAT: 0x100,
+  limitShift: 9,
 } as const;
 
 export const codeSizeOf = (mode: number): 16 | 32 | 64 =>
@@ -63,6 +73,18 @@ function number(numbers: Map<number, number>, value: number): number {
   return found;
 }
 
+/** Base 0, limit 4 GiB, present, writable, expand-up: nothing that an access through it could violate. */
+const isFlatSegment = (state: CpuState, index: number): boolean =>
+  (state.rights(index) & 0x1009e) === 0x92 &&
+  state.u32(SEGMENT_BASE + index * 8) === 0 &&
+  state.u32(SEGMENT_LIMIT + index * 4) === 0xffffffff;
+
+/** Whether ES, SS and DS are flat. */
+export const flatData = (state: CpuState): boolean =>
+  isFlatSegment(state, SegmentIndex.DS) &&
+  isFlatSegment(state, SegmentIndex.SS) &&
+  isFlatSegment(state, SegmentIndex.ES);
+
 /** Works out MODE, MODE_TAG and STACK_MASK from control registers, EFLAGS.VM and the segment registers. */
 export function updateMode(state: CpuState, numbers: ModeNumbers): void {
   const { cr0, cr4 } = state;
@@ -76,6 +98,9 @@ export function updateMode(state: CpuState, numbers: ModeNumbers): void {
   if (cr0 & Cr0.MP) mode |= Mode.MP;
   if (cr4 & Cr4.OSFXSR) mode |= Mode.OSFXSR;
   if ((cr4 & Cr4.OSXSAVE) !== 0 && (state.u32(XCR0) & 6) === 6) mode |= Mode.AVX;
+  const isFlat = !long && flatData(state);
+  if (isFlat) mode |= Mode.FLAT;
+  state.setU32(FLAT, isFlat ? 1 : 0);
   let tag = BigInt(mode) << 52n;
   if (!long) {
     const { limit, base } = state.segment(SegmentIndex.CS);

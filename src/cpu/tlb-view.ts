@@ -14,13 +14,18 @@ const TLB_BYTES = TLB_ENTRIES * TLB_ENTRY_SIZE;
 const JUMP_BYTES = JUMP_ENTRIES * 16;
 export const VIEW_BYTES = TLB_BYTES * 2 + JUMP_BYTES;
 
-/** Jump-cache tag that no RIP has: bits 48-51 of a canonical address are equal. */
-const NO_RIP_HIGH = 0x00010000;
+/** What all words of an empty jump cache are. No RIP has it for a tag: bits 48-51 of a canonical address are equal. */
+const NO_RIP = 0x00010000;
+
+/** An empty table. Its tags have the index bits of other slots: no address that is looked up in a slot matches. */
+const emptyTag = (index: number): number => (index ^ 1) << 12;
+const EMPTY_TABLE = new Int32Array(TLB_BYTES / 4);
+for (let i = 0; i < TLB_ENTRIES; i++) EMPTY_TABLE[i * 4] = emptyTag(i);
 
 /** Code pages of one view that are remembered. */
 const MOST_CODE_PAGES = 16384;
 
-/** Regions remembered of one view: 128 GiB. */
+/** Regions with large pages that are remembered of one view. */
 const MOST_LARGE_REGIONS = 65536;
 
 /** Linear page number as one exact number. */
@@ -52,8 +57,10 @@ export class TlbView {
   lastUse = 0;
   /** Was in use since it was last flushed. */
   touched = false;
-  /** 2 MiB regions filled from large pages: invalidating one address must drop them all. */
+  /** 2 MiB regions filled from 2 MiB pages: invalidating one address must drop them all. */
   private readonly largeRegions = new Set<number>();
+  /** 1 GiB regions filled from larger pages. */
+  private readonly hugeRegions = new Set<number>();
   /** Pages with code in the jump cache, and their physical addresses. */
   readonly codePages = new Map<number, number>();
   private readonly words: Int32Array;
@@ -68,30 +75,27 @@ export class TlbView {
 
   /** Drops everything. */
   flush(): void {
-    for (let i = 0; i < TLB_ENTRIES; i++) {
-      this.clear(this.read, i);
-      this.clear(this.write, i);
-    }
+    this.words.set(EMPTY_TABLE, this.read >>> 2);
+    this.words.set(EMPTY_TABLE, this.write >>> 2);
     this.largeRegions.clear();
+    this.hugeRegions.clear();
     this.flushCode();
   }
 
   /** Drops the jump cache and the fetch translations. */
   flushCode(): void {
-    const first = this.jump >>> 2;
-    for (let i = first; i < first + JUMP_BYTES / 4; i += 4) {
-      this.words[i] = 0;
-      this.words[i + 1] = NO_RIP_HIGH;
-    }
+    this.words.fill(NO_RIP, this.jump >>> 2, (this.jump + JUMP_BYTES) >>> 2);
     this.codePages.clear();
   }
 
   /** Drops all but global translations (a write of CR3 without PCIDs). */
   flushNonGlobal(): void {
-    for (const table of [this.read, this.write]) {
-      for (let i = 0; i < TLB_ENTRIES; i++) {
-        if (this.words[(table >>> 2) + i * 4 + 3] === 0) this.clear(table, i);
-      }
+    const { words } = this;
+    const read = this.read >>> 2;
+    const write = this.write >>> 2;
+    for (let i = 0; i < TLB_ENTRIES; i++) {
+      if (words[read + i * 4 + 3] === 0) this.clear(this.read, i);
+      if (words[write + i * 4 + 3] === 0) this.clear(this.write, i);
     }
     this.flushCode();
   }
@@ -99,7 +103,7 @@ export class TlbView {
   /** Drops what concerns one linear address. */
   invalidate(low: number, high: number): void {
     const page = pageNumber(low, high);
-    if (this.largeRegions.has(Math.floor(page / 512))) {
+    if (this.largeRegions.has(Math.floor(page / 0x200)) || this.hugeRegions.has(Math.floor(page / 0x40000))) {
       this.flush();
       return;
     }
@@ -111,33 +115,39 @@ export class TlbView {
     if (this.codePages.has(page)) this.flushCode();
   }
 
-  /** Enters a translation. `addend` is host minus linear address, modulo 2^32. */
+  /** Enters a translation by a page of 2^shift bytes. `addend` is host minus linear address, modulo 2^32. */
   fill(
     table: "read" | "write",
     low: number,
     high: number,
     addend: number,
     global: boolean,
-    large: boolean,
+    shift: number,
   ): void {
-    if (large && this.largeRegions.size > MOST_LARGE_REGIONS) this.flush();
+    if (shift > 12 && this.manyRegions) this.flush();
     const at = ((table === "read" ? this.read : this.write) >>> 2) + ((low >>> 12) & (TLB_ENTRIES - 1)) * 4;
     this.words[at] = low & ~0xfff;
     this.words[at + 1] = high;
     this.words[at + 2] = addend;
     this.words[at + 3] = global ? 1 : 0;
-    if (large) this.noteLarge(low, high);
+    if (shift > 12) this.noteLarge(low, high, shift);
+  }
+
+  private get manyRegions(): boolean {
+    return this.largeRegions.size + this.hugeRegions.size > MOST_LARGE_REGIONS;
   }
 
   /** Keeps what is remembered of code within bounds. */
   limit(): void {
-    if (this.largeRegions.size > MOST_LARGE_REGIONS) this.flush();
+    if (this.manyRegions) this.flush();
     else if (this.codePages.size > MOST_CODE_PAGES) this.flushCode();
   }
 
-  /** The address is translated by a page larger than 4 KiB. */
-  noteLarge(low: number, high: number): void {
-    this.largeRegions.add(Math.floor(pageNumber(low, high) / 512));
+  /** The address is translated by a page of 2^shift bytes, more than 4 KiB. */
+  noteLarge(low: number, high: number, shift: number): void {
+    const page = pageNumber(low, high);
+    if (shift === 21) this.largeRegions.add(Math.floor(page / 0x200));
+    else this.hugeRegions.add(Math.floor(page / 0x40000));
   }
 
   /** Host address for an access inside one page, or -1. */
@@ -151,7 +161,7 @@ export class TlbView {
   isFree(table: "read" | "write", low: number): boolean {
     const index = (low >>> 12) & (TLB_ENTRIES - 1);
     const at = ((table === "read" ? this.read : this.write) >>> 2) + index * 4;
-    return this.words[at] === (index ^ 1) << 12 && this.words[at + 1] === 0;
+    return this.words[at] === emptyTag(index) && this.words[at + 1] === 0;
   }
 
   /** Removes write translations that lead to a host page (it now holds decoded code). */
@@ -165,8 +175,7 @@ export class TlbView {
 
   private clear(table: number, index: number): void {
     const at = (table >>> 2) + index * 4;
-    // A tag whose index bits are those of another slot: no address that is looked up here can match it.
-    this.words[at] = (index ^ 1) << 12;
+    this.words[at] = emptyTag(index);
     this.words[at + 1] = 0;
     this.words[at + 3] = 0;
   }

@@ -7,6 +7,8 @@
  */
 
 export const STATE_SIZE = 0x2000;
+/** All fields lie below this offset; nothing ever writes the rest of the block. */
+export const FIELDS_END = 0x700;
 
 /** General registers, 8 bytes each, in encoding order (rax rcx rdx rbx rsp rbp rsi rdi r8 … r15). */
 export const GPR = 0x000;
@@ -97,6 +99,9 @@ export const TSC_OFFSET = SLICE_END + 8;
 export const INTERRUPT_PENDING = SLICE_END + 16;
 /** Instructions that a hypervisor wants to see, so that they have no inline shortcuts: bits of {@link Intercepting}. */
 export const INTERCEPTING = SLICE_END + 20;
+
+/** Nonzero: ES, SS and DS are flat (base 0, limit 4 GiB, writable data), so that their checks always pass. */
+export const FLAT = SLICE_END + 24;
 
 // x87
 export const FCW = 0x2c0;

@@ -21,7 +21,11 @@ const boundElsewhere = new Map([
 
 test("every helper that is declared is implemented once, and no other is", () => {
   const declared = allHelpers().map(({ name }) => name);
-  const implemented = [...Object.keys(arithmeticHelpers), ...Object.keys(systemHelpers), ...boundElsewhere.keys()];
+  const implemented = [
+    ...Object.keys(arithmeticHelpers),
+    ...Object.keys(systemHelpers),
+    ...boundElsewhere.keys(),
+  ];
   assert.deepEqual(implemented.toSorted(), declared.toSorted());
 });
 

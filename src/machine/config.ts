@@ -50,7 +50,9 @@ export const VIRTUAL_START = 1_704_067_200_000;
 export function checkMemory(bytes: number): number {
   const mib = (value: number) => `${Math.floor(value / 0x100000)} MiB`;
   if (bytes > MOST_RAM) {
-    throw new UsageError(`A machine can have at most ${mib(MOST_RAM)} of memory; ${mib(bytes)} were asked for.`);
+    throw new UsageError(
+      `A machine can have at most ${mib(MOST_RAM)} of memory; ${mib(bytes)} were asked for.`,
+    );
   }
   if (!(bytes >= LEAST_RAM)) throw new UsageError(`The machine needs at least ${mib(LEAST_RAM)} of memory.`);
   return Math.floor(bytes / 4096) * 4096;

@@ -7,6 +7,7 @@ import { SerialConsole } from "./console.js";
 function fakeUart(room: number) {
   const received: number[] = [];
   const uart = {
+    listening: true,
     onRoom: undefined as (() => void) | undefined,
     receive(bytes: ArrayLike<number>) {
       const taken = Math.min(room, bytes.length);
@@ -35,6 +36,18 @@ test("what is typed waits until the UART takes it, in order", () => {
   uart.onRoom?.();
   assert.equal(text(Uint8Array.from(received)), "abcde");
   assert.equal(woken, 2);
+});
+
+test("what is typed waits until the guest listens", () => {
+  const console = new SerialConsole();
+  const { uart, received } = fakeUart(16);
+  uart.listening = false;
+  console.attach(uart as unknown as Uart16550);
+  console.write("early");
+  assert.equal(received.length, 0);
+  uart.listening = true;
+  uart.onRoom?.();
+  assert.equal(text(Uint8Array.from(received)), "early");
 });
 
 test("output comes in pieces, to every listener, until it unlistens", () => {

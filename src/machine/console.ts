@@ -55,7 +55,7 @@ export class SerialConsole {
     return () => void this.listeners.delete(listener);
   }
 
-  /** Types bytes, or text as UTF-8, at the guest; what its FIFO cannot hold waits. */
+  /** Types bytes, or text as UTF-8, at the guest; what the guest is not ready for waits. */
   write(data: Uint8Array | string): void {
     const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
     const joined = new Uint8Array(this.input.length + bytes.length);
@@ -87,7 +87,7 @@ export class SerialConsole {
   }
 
   private feed(): void {
-    if (!this.uart || this.input.length === 0) return;
+    if (!this.uart?.listening || this.input.length === 0) return;
     this.input = this.input.subarray(this.uart.receive(this.input));
   }
 }

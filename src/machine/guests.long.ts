@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { debianGuest } from "../cli/debian-guest.js";
+import { debianGuest } from "../boot/node/debian-guest.js";
 import { debianFile } from "../host/node/debian.js";
 import { assertWorked, runDebian, runGuest, WORK } from "./guests.test.helper.js";
 

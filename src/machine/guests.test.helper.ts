@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { SCRIPT_END } from "../boot/initramfs.js";
-import { debianGuest } from "../cli/debian-guest.js";
+import { debianGuest } from "../boot/node/debian-guest.js";
 import type { BootImage, MachineConfig, ModuleFile } from "./config.js";
 import { Machine, type MachineExit } from "./machine.js";
 

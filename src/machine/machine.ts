@@ -38,9 +38,14 @@ export type MachineExit =
 /** Host milliseconds of one burst. */
 const BURST_MS = 8;
 /** Instructions between two looks at the host's clock. */
-const SLICE = 200_000;
-/** Guest time never jumps forward by more than this, in ticks: a laptop that slept is no reason for a storm of timer interrupts. */
-const LARGEST_JUMP = TICKS_PER_SECOND;
+const SLICE = 50_000;
+/**
+ * While the guest computes, its time moves forward by at most this many ticks at once: less than a period of any timer
+ * that a guest uses, so that no interrupts of it merge. A host that was busy is caught up with over the next slices.
+ */
+const LARGEST_STEP = 500_000;
+/** A lag of more than this is given up: a laptop that slept is no reason for a storm of timer interrupts. */
+const LARGEST_LAG = TICKS_PER_SECOND;
 
 export class Machine {
   readonly console = new SerialConsole();
@@ -55,7 +60,8 @@ export class Machine {
   private pauseRequested = false;
   private disposed = false;
   private readonly sleep = new Sleep();
-  private readonly config: Required<Pick<MachineConfig, "memory" | "cpu" | "clock" | "onReset">> & MachineConfig;
+  private readonly config: Required<Pick<MachineConfig, "memory" | "cpu" | "clock" | "onReset">> &
+    MachineConfig;
   /** Host time (ms) at which guest tick 0 would have been. */
   private epoch = 0;
   private kernel!: Uint8Array;
@@ -105,12 +111,20 @@ export class Machine {
     const { pc } = this;
     const boot = pc.bootMemory;
     const rsdp = writeAcpiTables(boot, defaultAcpiConfig(boot.lowRam, boot.highRam, 1));
-    writeSmbiosTables(boot, { ...boot, processors: 1, version: "0.1", megahertz: TICKS_PER_SECOND / 1_000_000 });
+    writeSmbiosTables(boot, {
+      ...boot,
+      processors: 1,
+      version: "0.1",
+      megahertz: TICKS_PER_SECOND / 1_000_000,
+    });
     const entry = loadKernel(boot, {
       kernel: this.kernel,
       name: config.kernel.name,
       commandLine: config.kernel.commandLine ?? "",
-      modules: (config.modules ?? []).map(({ name, data, commandLine }) => ({ data, commandLine: commandLine ?? name })),
+      modules: (config.modules ?? []).map(({ name, data, commandLine }) => ({
+        data,
+        commandLine: commandLine ?? name,
+      })),
       memoryMap: memoryMap(boot),
       rsdp,
     });
@@ -181,11 +195,12 @@ export class Machine {
 
   /** Moves guest time forward to the host's where it lags behind. */
   private keepPace(): void {
-    const { cpu } = this.pc;
-    const target = (performance.now() - this.epoch) * 1e6;
-    const now = cpu.now();
-    if (target - now > LARGEST_JUMP) this.epoch += (target - now - LARGEST_JUMP) / 1e6;
-    if (target > now) cpu.skipTo(Math.floor(Math.min(target, now + LARGEST_JUMP)));
+    const { cpu, timeline } = this.pc;
+    const target = Math.floor((performance.now() - this.epoch) * 1e6);
+    const lag = target - cpu.now();
+    if (lag > LARGEST_LAG) this.epoch += (lag - LARGEST_LAG) / 1e6;
+    if (cpu.idle) cpu.skipTo(Math.min(target, timeline.next));
+    else if (lag > 0) cpu.skipTo(cpu.now() + Math.min(lag, LARGEST_STEP));
   }
 
   /** The guest sleeps: waits for the tick (on the host's clock), or for input. */
@@ -229,6 +244,11 @@ export class Machine {
   /** What engine, TLB and events have counted; for `--stats`. */
   get statistics(): Readonly<Record<string, number>> {
     return this.pc.statistics;
+  }
+
+  /** @internal The whole memory, with the CPU's state and tables in front of guest RAM (memory-layout.ts). */
+  get rawMemory(): ArrayBuffer {
+    return this.pc.memory.buffer;
   }
 
   registers(): RegisterFile {

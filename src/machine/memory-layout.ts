@@ -13,6 +13,8 @@ export const STATE_AT = 0x10000;
 /** A page of FFh bytes. */
 export const EMPTY_PAGE_AT = 0x1f000;
 export const VIEWS_AT = 0x20000;
+/** Counters of executed shapes, 8 bytes each; used by `npm run profile:shapes` only. */
+export const COUNTERS_AT = 4 * MIB - 0x20000;
 /** Decoded records. */
 export const ARENA_AT = 4 * MIB;
 export const ARENA_SIZE = 64 * MIB;
@@ -41,5 +43,7 @@ export interface RamSplit {
 }
 
 export function splitRam(size: number): RamSplit {
-  return size <= ECAM_BASE ? { low: size, high: 0 } : { low: LOW_RAM_IF_SPLIT, high: size - LOW_RAM_IF_SPLIT };
+  return size <= ECAM_BASE
+    ? { low: size, high: 0 }
+    : { low: LOW_RAM_IF_SPLIT, high: size - LOW_RAM_IF_SPLIT };
 }

@@ -9,13 +9,15 @@ import { LocalApic } from "../cpu/apic/local-apic.js";
 import type { CpuContext } from "../cpu/context.js";
 import { Cpu } from "../cpu/cpu.js";
 import { systemHelpers } from "../cpu/helpers-system.js";
-import { CpuidTable } from "../cpu/models/cpuid.js";
 import { parseCpu } from "../cpu/models/cpu-string.js";
+import { CpuidTable } from "../cpu/models/cpuid.js";
 import { decoderFeatures, systemFeatures } from "../cpu/models/derive.js";
 import { flatTopology } from "../cpu/models/topology.js";
 import { Msr } from "../cpu/msr/architectural.js";
 import { setFirmwareMemoryTypes } from "../cpu/msr/firmware.js";
 import { MsrFile } from "../cpu/msr/msr-file.js";
+import { createVmx } from "../cpu/vmx/create.js";
+import { vmxHelpers } from "../cpu/vmx/helpers-vmx.js";
 import { type HelperFunction, Interpreter } from "../engine/interpreter/interpreter.js";
 import { tier0 } from "../engine/interpreter/tier0.js";
 import { randomSource } from "../host/random.js";
@@ -40,7 +42,11 @@ import {
 } from "./memory-layout.js";
 
 export interface PcOptions {
-  readonly config: MachineConfig & { readonly memory: number; readonly cpu: string; readonly clock: "host" | "virtual" };
+  readonly config: MachineConfig & {
+    readonly memory: number;
+    readonly cpu: string;
+    readonly clock: "host" | "virtual";
+  };
   /** Memory of the previous incarnation, to be used again; absent at power-on. */
   readonly memory: WebAssembly.Memory | undefined;
   readonly events: Omit<BoardEvents, "intr">;
@@ -62,7 +68,9 @@ function allocate(ram: number): WebAssembly.Memory {
     return new WebAssembly.Memory({ initial: Math.ceil((RAM_AT + ram) / 65536) });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new UsageError(`The host cannot give the guest ${Math.ceil(ram / 0x100000)} MiB of memory: ask for less.`);
+    throw new UsageError(
+      `The host cannot give the guest ${Math.ceil(ram / 0x100000)} MiB of memory: ask for less.`,
+    );
   }
 }
 
@@ -88,7 +96,10 @@ export class Pc {
     this.mapRam();
     this.logUnclaimed(log);
 
-    const cpuid = new CpuidTable(model, flatTopology(1), { tscHertz: TICKS_PER_SECOND, crystalHertz: APIC_TIMER_HZ });
+    const cpuid = new CpuidTable(model, flatTopology(1), {
+      tscHertz: TICKS_PER_SECOND,
+      crystalHertz: APIC_TIMER_HZ,
+    });
     this.cpu = new Cpu({
       memory: this.memory,
       stateAt: STATE_AT,
@@ -101,20 +112,23 @@ export class Pc {
       cpuid: (leaf, subleaf) => cpuid.query(leaf, subleaf, this.dynamicCpuid()),
     });
     const { cpu } = this;
+    if (model.features.has("vmx")) cpu.vmx = createVmx(cpu, cpu.mmu, model, this.physical);
     this.timeline = new Timeline(() => cpu.now());
     this.apic = new LocalApic({
       id: 0,
       timeline: this.timeline,
       bus: this.apicBus,
-      tscDeadline: { supported: model.features.has("tsc-deadline"), now: () => cpu.tsc() },
+      tscDeadline: { supported: model.features.has("tsc-deadline"), now: () => cpu.ownTsc() },
       x2apicSupported: model.features.has("x2apic"),
       physicalAddressBits: model.physBits,
       hooks: {
         onInterruptChange: () => cpu.onInterruptChange(),
         onNmi: () => cpu.nmi(),
-        // INIT resets this, the only processor; a startup IPI finds nobody who waits for it.
-        onInit: () => events.reset(),
-        onStartup: () => {},
+        // INIT resets this, the only processor; only a guest in VMX can wait for a startup IPI.
+        onInit: () => {
+          if (!cpu.takesInit()) events.reset();
+        },
+        onStartup: (vector) => cpu.startupIpi(vector),
         onSmi: () => {},
         extIntAcknowledge: () => this.board.pic.acknowledge(),
         onBaseChange: () => this.mapApic(),
@@ -123,7 +137,7 @@ export class Pc {
     this.msrs = new MsrFile({
       state: cpu.state,
       model,
-      tsc: () => cpu.tsc(),
+      tsc: () => cpu.ownTsc(),
       setTsc: (value) => {
         cpu.tscOffset = value - BigInt(cpu.now());
         this.apic.tscChanged();
@@ -207,6 +221,12 @@ export class Pc {
         return implementation(context, ...args);
       });
     }
+    for (const [name, implementation] of Object.entries(vmxHelpers)) {
+      bound.set(name, (_record, ...args) => {
+        cpu.slowOperation();
+        return implementation(cpu, ...args);
+      });
+    }
     const random = randomSource(repeatable);
     bound.set("randomNumber", () => random());
     return bound;
@@ -216,7 +236,11 @@ export class Pc {
   get bootMemory(): BootMemory {
     const bytes = new Uint8Array(this.memory.buffer);
     const { code } = this.interpreter;
-    const each = (physical: number, length: number, visit: (host: number, length: number, done: number) => void) => {
+    const each = (
+      physical: number,
+      length: number,
+      visit: (host: number, length: number, done: number) => void,
+    ) => {
       for (let done = 0; done < length; ) {
         const at = physical + done;
         const size = Math.min(length - done, 4096 - (at % 4096));
@@ -233,7 +257,8 @@ export class Pc {
       highRam: this.ram.high,
       write: (physical, data) =>
         each(physical, data.length, (host, size, done) => bytes.set(data.subarray(done, done + size), host)),
-      fill: (physical, length, value) => each(physical, length, (host, size) => bytes.fill(value, host, host + size)),
+      fill: (physical, length, value) =>
+        each(physical, length, (host, size) => bytes.fill(value, host, host + size)),
     };
   }
 
@@ -242,4 +267,3 @@ export class Pc {
     return { ...this.cpu.counts, decodedInstructions: code.decoded, codeFlushes: code.flushes };
   }
 }
-

@@ -1,8 +1,9 @@
 /**
  * The registers of a CPU as plain data, by the manuals' names: for the debugger, tests and people.
  */
-import { gprNames, segmentNames } from "../cpu/names.js";
+
 import type { CpuState, SegmentRegister } from "../cpu/cpu-state.js";
+import { gprNames, segmentNames } from "../cpu/names.js";
 
 export interface RegisterFile {
   readonly gpr: Readonly<Record<(typeof gprNames)[number], bigint>>;
@@ -26,6 +27,8 @@ export function readRegisters(state: CpuState): RegisterFile {
     cr3: state.cr3,
     cr4: BigInt(state.cr4),
     efer: BigInt(state.efer),
-    segments: Object.fromEntries(segmentNames.map((name, i) => [name, state.segment(i)])) as RegisterFile["segments"],
+    segments: Object.fromEntries(
+      segmentNames.map((name, i) => [name, state.segment(i)]),
+    ) as RegisterFile["segments"],
   };
 }

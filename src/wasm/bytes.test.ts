@@ -17,7 +17,12 @@ test("unsigned LEB128", () => {
     [0xffffffff, [0xff, 0xff, 0xff, 0xff, 0x0f]],
     [-1, [0xff, 0xff, 0xff, 0xff, 0x0f]],
   ];
-  for (const [value, bytes] of encodings) assert.deepEqual(written((out) => out.u32(value)), bytes, `${value}`);
+  for (const [value, bytes] of encodings)
+    assert.deepEqual(
+      written((out) => out.u32(value)),
+      bytes,
+      `${value}`,
+    );
 });
 
 test("signed LEB128, 32 and 64 bits", () => {
@@ -32,21 +37,45 @@ test("signed LEB128, 32 and 64 bits", () => {
     [-0x80000000, [0x80, 0x80, 0x80, 0x80, 0x78]],
   ];
   for (const [value, bytes] of encodings) {
-    assert.deepEqual(written((out) => out.s32(value)), bytes, `${value}`);
-    assert.deepEqual(written((out) => out.s64(BigInt(value))), bytes, `${value}n`);
+    assert.deepEqual(
+      written((out) => out.s32(value)),
+      bytes,
+      `${value}`,
+    );
+    assert.deepEqual(
+      written((out) => out.s64(BigInt(value))),
+      bytes,
+      `${value}n`,
+    );
   }
-  assert.deepEqual(written((out) => out.s64(0x80000000n)), [0x80, 0x80, 0x80, 0x80, 0x08]);
+  assert.deepEqual(
+    written((out) => out.s64(0x80000000n)),
+    [0x80, 0x80, 0x80, 0x80, 0x08],
+  );
   assert.deepEqual(
     written((out) => out.s64(-(2n ** 63n))),
     [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x7f],
   );
-  assert.deepEqual(written((out) => out.s64(2n ** 64n - 1n)), [0x7f], "taken as 64 signed bits");
+  assert.deepEqual(
+    written((out) => out.s64(2n ** 64n - 1n)),
+    [0x7f],
+    "taken as 64 signed bits",
+  );
 });
 
 test("floating point, names", () => {
-  assert.deepEqual(written((out) => out.f32(1)), [0, 0, 0x80, 0x3f]);
-  assert.deepEqual(written((out) => out.f64(-2)), [0, 0, 0, 0, 0, 0, 0, 0xc0]);
-  assert.deepEqual(written((out) => out.name("aé")), [3, 0x61, 0xc3, 0xa9]);
+  assert.deepEqual(
+    written((out) => out.f32(1)),
+    [0, 0, 0x80, 0x3f],
+  );
+  assert.deepEqual(
+    written((out) => out.f64(-2)),
+    [0, 0, 0, 0, 0, 0, 0, 0xc0],
+  );
+  assert.deepEqual(
+    written((out) => out.name("aé")),
+    [3, 0x61, 0xc3, 0xa9],
+  );
 });
 
 test("a length is put before what it counts, whatever its own length", () => {

@@ -136,7 +136,8 @@ export class V128 extends Value {
       0xfd00c,
       [],
       (out) => {
-        for (const half of [low, high]) for (let i = 0n; i < 64n; i += 8n) out.byte(Number((half >> i) & 0xffn));
+        for (const half of [low, high])
+          for (let i = 0n; i < 64n; i += 8n) out.byte(Number((half >> i) & 0xffn));
       },
       true,
     );

@@ -147,7 +147,10 @@ describe("control", () => {
       f.unreachable();
     });
     // The innermost block is label 0, and what follows it returns 10.
-    assert.deepEqual([0, 1, 2, 3, 99, -1].map((n) => call(n)), [10, 11, 12, 13, 13, 13]);
+    assert.deepEqual(
+      [0, 1, 2, 3, 99, -1].map((n) => call(n)),
+      [10, 11, 12, 13, 13, 13],
+    );
   });
 
   test("unreachable traps", () => {
@@ -201,7 +204,12 @@ describe("memory", () => {
       f.store(I32.const(32), load.v128(I32.const(0)));
       f.store(I32.const(48), load.v128_32zero(I32.const(0)));
       f.store(I32.const(64), load.v128_64zero(I32.const(0)));
-      f.return(load.f32(I32.const(16)).toF64().add(load.f64(I32.const(24))));
+      f.return(
+        load
+          .f32(I32.const(16))
+          .toF64()
+          .add(load.f64(I32.const(24))),
+      );
     });
     for (let i = 0; i < 16; i++) memory.setUint8(i, i + 1);
     memory.setFloat32(16, 0.5, true);

@@ -224,7 +224,8 @@ export class FunctionBuilder {
 
   /** Calls now and keeps the result. */
   call<T extends ValueType>(type: T, callee: Callee, ...args: Value[]): TypeMap[T] {
-    if (callee.signature.results[0] !== type) throw new TypeError(`function ${callee.index} returns no ${type}`);
+    if (callee.signature.results[0] !== type)
+      throw new TypeError(`function ${callee.index} returns no ${type}`);
     return this.let(make(type, 0x10, args, (out) => out.u32(callee.index)));
   }
 

@@ -7,7 +7,9 @@ import { describe, test } from "node:test";
 import { build } from "./build.test.helper.js";
 import { I32, I64, type Value } from "./value.js";
 
-const words = [0, 1, 2, 5, 31, 32, 33, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0x12345678, 0x7fffffff, -1, -2, -0x80000000];
+const words = [
+  0, 1, 2, 5, 31, 32, 33, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0x12345678, 0x7fffffff, -1, -2, -0x80000000,
+];
 const longs = [
   ...words.map(BigInt),
   63n,
@@ -52,7 +54,7 @@ const binary32: Record<string, (x: number, y: number) => number> = {
 const division32: typeof binary32 = {
   divS: (x, y) => (x / y) | 0,
   divU: (x, y) => ((x >>> 0) / (y >>> 0)) | 0,
-  remS: (x, y) => x % y | 0,
+  remS: (x, y) => (x % y) | 0,
   remU: (x, y) => ((x >>> 0) % (y >>> 0)) | 0,
 };
 const unary32: Record<string, (x: number) => number | bigint> = {
@@ -153,7 +155,8 @@ function check<T extends number | bigint>(
 const pairs = <T>(values: readonly T[]) => values.flatMap((x) => values.map((y) => [x, y] as const));
 
 describe("i32", () => {
-  for (const [name, reference] of Object.entries(binary32)) test(name, () => check("i32", name, pairs(words), reference));
+  for (const [name, reference] of Object.entries(binary32))
+    test(name, () => check("i32", name, pairs(words), reference));
   for (const [name, reference] of Object.entries(unary32)) {
     test(name, () =>
       check(
@@ -166,13 +169,16 @@ describe("i32", () => {
   }
   // The quotient of the least number and -1 does not fit: WebAssembly traps, as for 0.
   const divisible = pairs(words).filter(([x, y]) => y !== 0 && !(x === -0x80000000 && y === -1));
-  for (const [name, reference] of Object.entries(division32)) test(name, () => check("i32", name, divisible, reference));
+  for (const [name, reference] of Object.entries(division32))
+    test(name, () => check("i32", name, divisible, reference));
 });
 
 describe("i64", () => {
   const few = longs.filter((_, i) => i % 2 === 0 || i > 16);
-  for (const [name, reference] of Object.entries(compare64)) test(name, () => check("i64", name, pairs(few), reference));
-  for (const [name, reference] of Object.entries(binary64)) test(name, () => check("i64", name, pairs(few), reference));
+  for (const [name, reference] of Object.entries(compare64))
+    test(name, () => check("i64", name, pairs(few), reference));
+  for (const [name, reference] of Object.entries(binary64))
+    test(name, () => check("i64", name, pairs(few), reference));
   for (const [name, reference] of Object.entries(unary64)) {
     test(name, () =>
       check(
@@ -184,7 +190,8 @@ describe("i64", () => {
     );
   }
   const divisible = pairs(few).filter(([x, y]) => y !== 0n && !(x === -(2n ** 63n) && y === -1n));
-  for (const [name, reference] of Object.entries(division64)) test(name, () => check("i64", name, divisible, reference));
+  for (const [name, reference] of Object.entries(division64))
+    test(name, () => check("i64", name, divisible, reference));
 });
 
 test("constants fold at once, and neutral operands vanish", () => {

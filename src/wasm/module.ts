@@ -4,7 +4,7 @@
  */
 import { ByteWriter } from "./bytes.js";
 import { buildBody, type Callee, type FunctionBuilder, type Signature } from "./function.js";
-import { type ValueType, typeByte } from "./value.js";
+import { typeByte, type ValueType } from "./value.js";
 
 interface Import {
   readonly module: string;
@@ -33,12 +33,7 @@ export class ModuleBuilder {
   }
 
   /** Imports a function. All imports come before the first function. */
-  import(
-    module: string,
-    name: string,
-    params: readonly ValueType[],
-    results: readonly ValueType[],
-  ): Callee {
+  import(module: string, name: string, params: readonly ValueType[], results: readonly ValueType[]): Callee {
     if (this.functions.length > 0) throw new Error("imports come before functions");
     const index = this.imports.push({ module, name, type: this.type(params, results) }) - 1;
     return { index, signature: { params, results } };
@@ -136,7 +131,7 @@ export class ModuleBuilder {
       );
     }
     section(10, () =>
-      vector(this.functions, ({ body }, ) => {
+      vector(this.functions, ({ body }) => {
         if (!body) throw new Error("a declared function has no body");
         out.sized(() => out.append(body));
       }),

@@ -38,7 +38,9 @@ const lanes = (bytes: readonly number[], bits: number) =>
   });
 const bytesOf = (values: readonly bigint[], bits: number) =>
   values.flatMap((value) =>
-    Array.from({ length: bits / 8 }, (_, i) => Number((BigInt.asUintN(bits, value) >> BigInt(8 * i)) & 0xffn)),
+    Array.from({ length: bits / 8 }, (_, i) =>
+      Number((BigInt.asUintN(bits, value) >> BigInt(8 * i)) & 0xffn),
+    ),
   );
 
 type Reference = (x: bigint, y: bigint, bits: number) => bigint;
@@ -64,9 +66,9 @@ const references: Record<string, Reference> = {
   geS: (x, y, n) => mask(signed(x, n) >= signed(y, n)),
   geU: (x, y) => mask(x >= y),
   minS: (x, y, n) => (signed(x, n) < signed(y, n) ? x : y),
-  minU: (x, y) => (x < y ? x : y),
+  minU: (x, y) => clamp(x, 0n, y),
   maxS: (x, y, n) => (signed(x, n) > signed(y, n) ? x : y),
-  maxU: (x, y) => (x > y ? x : y),
+  maxU: (x, y, n) => clamp(y, x, 1n << BigInt(n)),
   avgrU: (x, y) => (x + y + 1n) >> 1n,
   addSatS: (x, y, n) => clampS(signed(x, n) + signed(y, n), n),
   addSatU: (x, y, n) => clamp(x + y, 0n, (1n << BigInt(n)) - 1n),
@@ -146,7 +148,10 @@ describe("widening and narrowing", () => {
   for (const [object, from, bits] of wider) {
     test(`${from} to ${bits * 2} bits`, () => {
       const operations = object as unknown as Operations;
-      for (const [half, start] of [["Low", 0], ["High", 64 / bits]] as const) {
+      for (const [half, start] of [
+        ["Low", 0],
+        ["High", 64 / bits],
+      ] as const) {
         for (const sign of ["S", "U"] as const) {
           const pick = (bytes: readonly number[]) =>
             lanes(bytes, bits)
@@ -168,7 +173,10 @@ describe("widening and narrowing", () => {
         const value = signed(x, bits * 2);
         return unsigned ? clamp(value, 0n, (1n << BigInt(bits)) - 1n) : clampS(value, bits);
       });
-    for (const [object, bits] of [[i8x16, 8], [i16x8, 16]] as const) {
+    for (const [object, bits] of [
+      [i8x16, 8],
+      [i16x8, 16],
+    ] as const) {
       const both = (unsigned: boolean) =>
         bytesOf([...narrow(A, bits, unsigned), ...narrow(B, bits, unsigned)], bits);
       assert.deepEqual(apply(object.narrowS), both(false));
@@ -192,11 +200,26 @@ describe("widening and narrowing", () => {
 describe("bits and bytes", () => {
   const each = (f: (a: number, b: number) => number) => A.map((a, i) => f(a, B[i]!) & 0xff);
   test("and, or, xor, andnot, not, bitselect, anyTrue", () => {
-    assert.deepEqual(apply(v128.and), each((a, b) => a & b));
-    assert.deepEqual(apply(v128.or), each((a, b) => a | b));
-    assert.deepEqual(apply(v128.xor), each((a, b) => a ^ b));
-    assert.deepEqual(apply(v128.andnot), each((a, b) => a & ~b));
-    assert.deepEqual(apply(v128.not), each((a) => ~a));
+    assert.deepEqual(
+      apply(v128.and),
+      each((a, b) => a & b),
+    );
+    assert.deepEqual(
+      apply(v128.or),
+      each((a, b) => a | b),
+    );
+    assert.deepEqual(
+      apply(v128.xor),
+      each((a, b) => a ^ b),
+    );
+    assert.deepEqual(
+      apply(v128.andnot),
+      each((a, b) => a & ~b),
+    );
+    assert.deepEqual(
+      apply(v128.not),
+      each((a) => ~a),
+    );
     assert.deepEqual(
       apply((a, b) => v128.bitselect(a, v128.not(a), b)),
       each((a, b) => (a & b) | (~a & ~b)),
@@ -211,7 +234,10 @@ describe("bits and bytes", () => {
       apply((a, b) => i8x16.shuffle(a, b, order)),
       order.map((i) => [...A, ...B][i]),
     );
-    assert.deepEqual(apply(i8x16.swizzle), B.map((i) => A[i] ?? 0));
+    assert.deepEqual(
+      apply(i8x16.swizzle),
+      B.map((i) => A[i] ?? 0),
+    );
   });
 });
 

@@ -11,7 +11,10 @@ const shift = (n: number) => (a: V128, count: I32 | number) => new V128(opcode(n
 const test = (n: number) => (a: V128) => new I32(opcode(n), [a]);
 const lane = (n: number) => (out: { byte(v: number): void }) => out.byte(n);
 
-const splat = <V extends Value>(n: number) => (a: V) => new V128(opcode(n), [a]);
+const splat =
+  <V extends Value>(n: number) =>
+  (a: V) =>
+    new V128(opcode(n), [a]);
 const replace =
   <V extends Value>(n: number) =>
   (a: V128, index: number, b: V) =>

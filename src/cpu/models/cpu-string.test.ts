@@ -67,7 +67,8 @@ test("mistakes are named, with the nearest name", () => {
   fails("Westmere,+smpe", /no CPU feature "smpe": did you mean smep\?/);
   fails("Westmere,phys-bit=40", /did you mean phys-bits\?/);
   fails("Westmere,smep=yes", /write smep=on or smep=off/);
-  fails("Westmere,+vmx", /vmx is not implemented yet/);
+  fails("Westmere,+smx", /smx is not implemented yet/);
+  fails("EPYC,+vmx", /vmx exists on Intel processors only/);
   fails("EPYC,+svm", /svm is not implemented yet/);
   fails("Skylake-Server,avx512f", /avx512f is not implemented yet/);
   fails("Westmere,+sse4a", /sse4a exists on AMD processors only/);

@@ -61,7 +61,7 @@ function feature(name: string): FeatureName {
   if (found !== undefined) return found;
   const hint = suggestion(name, [...featureSpellings(), ...Object.keys(NUMBERS), "vendor", "model-id"]);
   throw new UsageError(
-    `There is no CPU feature "${name}": ${hint ?? "see the list of features in the manual."}`,
+    `There is no CPU feature "${name}": ${hint ?? "'-cpu help' lists them."}`,
   );
 }
 

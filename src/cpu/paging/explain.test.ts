@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { WalkExplanation } from "./explain.js";
-import { eptpOf, eptTables, GUEST_AT, guestTables, P, RW, Tables, TestMmu, US } from "./tables.test.helper.js";
+import {
+  eptpOf,
+  eptTables,
+  GUEST_AT,
+  guestTables,
+  P,
+  RW,
+  Tables,
+  TestMmu,
+  US,
+} from "./tables.test.helper.js";
 
 const A = 0x40_0000n;
 const path = (explanation: WalkExplanation) =>
@@ -38,11 +48,20 @@ test("a walk in two dimensions", () => {
   assert.equal(walk.to, 0x5008n);
   assert.equal(walk.then?.to, BigInt(GUEST_AT + 0x5008));
   assert.equal(walk.steps[0]?.through?.to, BigInt(GUEST_AT + tables.root));
-  assert.deepEqual(path(walk.then!), ["EPT PML4E: table", "EPT PDPTE: table", "EPT PDE: table", "EPT PTE: page"]);
+  assert.deepEqual(path(walk.then!), [
+    "EPT PML4E: table",
+    "EPT PDPTE: table",
+    "EPT PDE: table",
+    "EPT PTE: page",
+  ]);
+  assert.deepEqual(walk.then?.steps[3]?.bits, ["R", "W", "X", "memory type WB"]);
   ept.map(BigInt(tables.entryAddress(A, 1)) & ~0xfffn, 0n);
   const blocked = cpu.mmu.explainWalk({ address: A, kind: "linear" });
   assert.equal(blocked.outcome, "EPT violation");
   assert.equal(blocked.steps[3]?.outcome, "unreachable");
   ept.map(0x5000n, 2n);
-  assert.equal(cpu.mmu.explainWalk({ address: 0x5000n, kind: "guest-physical" }).outcome, "EPT misconfiguration");
+  assert.equal(
+    cpu.mmu.explainWalk({ address: 0x5000n, kind: "guest-physical" }).outcome,
+    "EPT misconfiguration",
+  );
 });

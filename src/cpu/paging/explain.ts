@@ -70,6 +70,15 @@ function namesIn(format: PagingFormat, entry: bigint): string[] {
   return format.namedBits.filter(({ bit }) => ((entry >> BigInt(bit)) & 1n) !== 0n).map(({ name }) => name);
 }
 
+/** Memory types of EPT entries that map pages, by number (SDM vol. 3, 29.3.7). */
+const MEMORY_TYPES: readonly (string | undefined)[] = ["UC", "WC", undefined, undefined, "WT", "WP", "WB"];
+
+function memoryTypeIn(format: PagingFormat, low: number, isLeaf: boolean): string[] {
+  if (!isLeaf || format.rights !== "read-write-execute") return [];
+  const type = (low >>> EptEntry.memoryTypeShift) & 7;
+  return [`memory type ${MEMORY_TYPES[type] ?? type}`];
+}
+
 /** An entry could not be reached. */
 class Unreachable {
   constructor(
@@ -92,8 +101,12 @@ class ReadOnlyStructures implements StructureMemory {
 
   load(address: number, bytes: 4 | 8): number {
     this.through = this.translate?.(address);
-    if (this.through !== undefined && this.through.to === undefined) throw new Unreachable(address, this.through);
-    const host = this.physical.hostAddress(this.through === undefined ? address : Number(this.through.to), false);
+    if (this.through !== undefined && this.through.to === undefined)
+      throw new Unreachable(address, this.through);
+    const host = this.physical.hostAddress(
+      this.through === undefined ? address : Number(this.through.to),
+      false,
+    );
     // Reading a device could change it: it is taken for empty bus.
     this.high = bytes === 4 ? 0 : host === NOT_RAM ? -1 : this.memory.getInt32(host + 4, true);
     return host === NOT_RAM ? -1 : this.memory.getInt32(host, true);
@@ -120,7 +133,10 @@ export class WalkExplainer {
     const name = format?.name ?? "no paging";
     if (!translator.canonical(high)) return { format: name, address, steps: [], outcome: "not canonical" };
     if (format === undefined) {
-      return this.continued({ format: name, address, steps: [], outcome: "mapped", to: BigInt(low >>> 0) }, need);
+      return this.continued(
+        { format: name, address, steps: [], outcome: "mapped", to: BigInt(low >>> 0) },
+        need,
+      );
     }
     const { second } = translator;
     const structureNeed = second?.accessedDirty ? EptEntry.R | EptEntry.W : EptEntry.R;
@@ -195,7 +211,7 @@ export class WalkExplainer {
         level: format.levels[depth]!.name,
         entryAddress: BigInt(address),
         entry,
-        bits: namesIn(format, entry),
+        bits: [...namesIn(format, entry), ...memoryTypeIn(format, entryLow, isLeaf)],
         outcome: fault === WalkFault.none && !isLeaf ? "table" : outcomes[fault],
         ...(structures.through && { through: structures.through }),
       });

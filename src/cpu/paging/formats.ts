@@ -94,7 +94,12 @@ const names = (text: string): EntryBit[] =>
     return { name, bit: Number(bit) };
   });
 
-function ordinary(name: string, entryBytes: 4 | 8, reservedHigh: number, levels: PagingLevel[]): PagingFormat {
+function ordinary(
+  name: string,
+  entryBytes: 4 | 8,
+  reservedHigh: number,
+  levels: PagingLevel[],
+): PagingFormat {
   const bits = `P:0 R/W:1 U/S:2 PWT:3 PCD:4 A:5 D:6 PS:7 G:8${entryBytes === 8 ? " XD:63" : ""}`;
   return {
     name,

@@ -3,7 +3,7 @@ import { CR0, CR3, CR4, EFER } from "../../isa/state.js";
 import { PhysicalMap } from "../../memory/physical.js";
 import { Cr0, Cr4, Efer } from "../control-bits.js";
 import { CpuState } from "../cpu-state.js";
-import { Mmu, MMU_BYTES } from "../mmu.js";
+import { MMU_BYTES, Mmu } from "../mmu.js";
 import { VmExit } from "../vmx/contract.js";
 
 const VIEWS_AT = 0x10000;
@@ -64,7 +64,10 @@ export class TestMmu {
     return this.mmu.resolve(low, high, 1, write, false, false) - RAM_AT;
   }
   fetched(linear: bigint): number {
-    return this.mmu.translateFetch(Number(BigInt.asIntN(32, linear)), Number(BigInt.asIntN(32, linear >> 32n)));
+    return this.mmu.translateFetch(
+      Number(BigInt.asIntN(32, linear)),
+      Number(BigInt.asIntN(32, linear >> 32n)),
+    );
   }
 
   /** 64-bit mode with 4-level paging. */
@@ -134,7 +137,8 @@ export class Tables {
 }
 
 /** EPTP for an EPT PML4 table: write-back, a page-walk length of 4. */
-export const eptpOf = (root: number, accessedDirty = false): bigint => BigInt(root) | (accessedDirty ? 0x5en : 0x1en);
+export const eptpOf = (root: number, accessedDirty = false): bigint =>
+  BigInt(root) | (accessedDirty ? 0x5en : 0x1en);
 
 /** EPT that maps the first 2 MiB of guest-physical memory, page by page, to {@link GUEST_AT}. */
 export function eptTables(owner: TestMmu, at = 0x10_0000, rights = R | W | X): Tables {
@@ -146,7 +150,8 @@ export function eptTables(owner: TestMmu, at = 0x10_0000, rights = R | W | X): T
 }
 
 /** Paging structures of a guest, at guest-physical address `at`. */
-export const guestTables = (owner: TestMmu, at = 0x10000): Tables => new Tables(owner, at, P | RW | US, GUEST_AT);
+export const guestTables = (owner: TestMmu, at = 0x10000): Tables =>
+  new Tables(owner, at, P | RW | US, GUEST_AT);
 
 /** The VM exit that `action` causes. */
 export function exitOf(action: () => void): VmExit {

@@ -10,7 +10,14 @@ import { Cr0, Cr4, Efer } from "../control-bits.js";
 import type { CpuState } from "../cpu-state.js";
 import { Fault } from "../fault.js";
 import { type Ept, EptAccess } from "../vmx/ept.js";
-import { Entry, FORMAT_32BIT, FORMAT_4LEVEL, FORMAT_PAE, PageFaultCode, type PagingFormat } from "./formats.js";
+import {
+  Entry,
+  FORMAT_4LEVEL,
+  FORMAT_32BIT,
+  FORMAT_PAE,
+  PageFaultCode,
+  type PagingFormat,
+} from "./formats.js";
 import { PageWalk, type PagingRules, type StructureMemory } from "./walk.js";
 
 const ADDRESS_HIGH = 0xfffff;
@@ -32,8 +39,8 @@ export class LinearTranslator {
   /** After {@link translate}: the translation may be used for writes without another walk. */
   writable = false;
   global = false;
-  /** The linear address is mapped by a page larger than 4 KiB. */
-  large = false;
+  /** log2 of the size of the page that maps the linear address. */
+  pageShift = 12;
   private readonly knownRules = new Map<number, PagingRules>();
 
   constructor(
@@ -123,10 +130,11 @@ export class LinearTranslator {
     if (second !== undefined) return this.translateTwice(second, low, high);
     const { walker, format } = this;
     if (format === undefined) return this.unpaged(low);
-    if (!walker.run(format, this.rules, this.root(low, high), low, high)) throw pageFault(walker.error, low, high);
+    if (!walker.run(format, this.rules, this.root(low, high), low, high))
+      throw pageFault(walker.error, low, high);
     this.writable = walker.writable;
     this.global = walker.global;
-    this.large = walker.pageShift > 12;
+    this.pageShift = walker.pageShift;
     return walker.page;
   }
 
@@ -138,10 +146,11 @@ export class LinearTranslator {
       page = this.unpaged(low);
       second.userMode = true;
     } else {
-      if (!walker.run(format, this.rules, this.root(low, high), low, high)) throw pageFault(walker.error, low, high);
+      if (!walker.run(format, this.rules, this.root(low, high), low, high))
+        throw pageFault(walker.error, low, high);
       this.writable = walker.writable;
       this.global = walker.global;
-      this.large = walker.pageShift > 12;
+      this.pageShift = walker.pageShift;
       page = walker.page;
       second.userMode = (walker.allLow & Entry.US) !== 0;
     }
@@ -154,7 +163,7 @@ export class LinearTranslator {
   private unpaged(low: number): number {
     this.writable = true;
     this.global = false;
-    this.large = false;
+    this.pageShift = 12;
     return (low & ~0xfff) >>> 0;
   }
 
@@ -205,7 +214,8 @@ export class LinearTranslator {
   setPdptes(halves: Int32Array): boolean {
     for (let i = 0; i < 4; i++) {
       const low = halves[i * 2]!;
-      const reserved = (low & PDPTE_RESERVED) | (halves[i * 2 + 1]! & ~(ADDRESS_HIGH & ~this.reservedAddress));
+      const reserved =
+        (low & PDPTE_RESERVED) | (halves[i * 2 + 1]! & ~(ADDRESS_HIGH & ~this.reservedAddress));
       if ((low & Entry.P) !== 0 && reserved !== 0) return false;
     }
     this.pdpte.set(halves);

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FORMAT_4LEVEL, FORMAT_32BIT, FORMAT_EPT, FORMAT_EPT_MODE_BASED, type PagingFormat } from "./formats.js";
+import {
+  FORMAT_4LEVEL,
+  FORMAT_32BIT,
+  FORMAT_EPT,
+  FORMAT_EPT_MODE_BASED,
+  type PagingFormat,
+} from "./formats.js";
 import { PageWalk, type PagingRules, type StructureMemory, WalkFault } from "./walk.js";
 
 /** Structures in a map from addresses to entries. */
@@ -40,7 +46,7 @@ const run = (walker: PageWalk, format: PagingFormat, low: number, more: Partial<
   walker.run(format, { ...rules, ...more }, 0x1000, low, 0);
 
 test("four levels to a 4 KiB page, flags set on the way", () => {
-  const { memory, walker } = walkOf({ 0x1000: 0x2007n, 0x2000: 0x3007n, 0x3010: 0x4007n, 0x4018: 0x12_3456_7107n });
+  const { memory, walker } = walkOf({ 4096: 0x2007n, 8192: 0x3007n, 12304: 0x4007n, 16408: 0x12_3456_7107n });
   walker.write = true;
   assert.equal(run(walker, FORMAT_4LEVEL, 0x40_3abc), true);
   assert.equal(walker.page, 0x12_3456_7000);
@@ -50,7 +56,7 @@ test("four levels to a 4 KiB page, flags set on the way", () => {
 });
 
 test("a read leaves the dirty flag, and what it finds can't be used for writes", () => {
-  const { memory, walker } = walkOf({ 0x1000: 0x2007n, 0x2000: 0x3007n, 0x3000: 0x20_0087n });
+  const { memory, walker } = walkOf({ 4096: 0x2007n, 8192: 0x3007n, 12288: 0x20_0087n });
   assert.equal(run(walker, FORMAT_4LEVEL, 0x1_2345), true);
   assert.equal(walker.page, 0x21_2000);
   assert.equal(walker.pageShift, 21);
@@ -62,13 +68,13 @@ test("reserved bits of ordinary paging", () => {
   const cases: [entry: bigint, at: number, more: Partial<PagingRules>][] = [
     [0x2087n, 0x1000, {}],
     [0x3087n, 0x2000, { page1g: false }],
-    [0x1087n, 0x2000, {}],
+    [0x2087n, 0x2000, {}],
     [0x2087n, 0x3000, {}],
     [1n << 40n, 0x4000, {}],
     [1n << 63n, 0x4000, { noExecute: false, reservedHigh: 0x800fff00 | 0 }],
   ];
   for (const [entry, at, more] of cases) {
-    const { walker, memory } = walkOf({ 0x1000: 0x2007n, 0x2000: 0x3007n, 0x3000: 0x4007n, 0x4000: 0x5007n });
+    const { walker, memory } = walkOf({ 4096: 0x2007n, 8192: 0x3007n, 12288: 0x4007n, 16384: 0x5007n });
     memory.entries.set(at, entry | 7n);
     assert.equal(run(walker, FORMAT_4LEVEL, 0, more), false);
     assert.equal(walker.fault, WalkFault.reserved, entry.toString(16));
@@ -77,17 +83,17 @@ test("reserved bits of ordinary paging", () => {
 });
 
 test("PSE-36 pages", () => {
-  const { walker } = walkOf({ 0x1004: 0x80_6087n });
+  const { walker } = walkOf({ 4100: 0x80_6087n });
   assert.equal(run(walker, FORMAT_32BIT, 0x41_2345), true);
   assert.equal(walker.page, 0x3_0081_2000);
   assert.equal(walker.pageShift, 22);
-  const reserved = walkOf({ 0x1004: 0xa0_0087n });
+  const reserved = walkOf({ 4100: 0xa0_0087n });
   assert.equal(run(reserved.walker, FORMAT_32BIT, 0x40_0000), false);
   assert.equal(reserved.walker.fault, WalkFault.reserved);
 });
 
 test("EPT: rights of all levels, flags only where the EPTP asks for them", () => {
-  const entries = { 0x1000: 0x2007n, 0x2000: 0x3003n, 0x3000: 0x4007n, 0x4000: 0x5037n };
+  const entries = { 4096: 0x2007n, 8192: 0x3003n, 12288: 0x4007n, 16384: 0x5037n };
   const { memory, walker } = walkOf(entries);
   walker.need = 2;
   walker.write = true;
@@ -104,7 +110,7 @@ test("EPT: rights of all levels, flags only where the EPTP asks for them", () =>
 });
 
 test("EPT: user-execute alone makes an entry present only with mode-based execute control", () => {
-  const entries = { 0x1000: 0x2407n, 0x2000: 0x3407n, 0x3000: 0x4407n, 0x4000: 0x5430n };
+  const entries = { 4096: 0x2407n, 8192: 0x3407n, 12288: 0x4407n, 16384: 0x5430n };
   const { walker } = walkOf(entries);
   walker.need = 0x400;
   assert.equal(run(walker, FORMAT_EPT, 0), false);
@@ -114,7 +120,7 @@ test("EPT: user-execute alone makes an entry present only with mode-based execut
 });
 
 test("find changes nothing and knows whether a dirty flag will be set", () => {
-  const { memory, walker } = walkOf({ 0x1000: 0x2007n, 0x2000: 0x3007n, 0x3000: 0x4007n, 0x4000: 0x5037n });
+  const { memory, walker } = walkOf({ 4096: 0x2007n, 8192: 0x3007n, 12288: 0x4007n, 16384: 0x5037n });
   walker.need = 2;
   walker.write = true;
   assert.equal(walker.find(FORMAT_EPT, rules, 0x1000, 0, 0), true);

@@ -135,7 +135,9 @@ export class PageWalk {
       if (
         (entry & (isLeaf ? level.reservedPage : level.reservedTable)) !== 0 ||
         (entryHigh & (rules.reservedHigh | format.reservedHigh)) !== 0 ||
-        (userSupervisor ? entryBytes === 4 && this.reservedPse36(rules, isLeaf, shift, entry) : this.misconfigured(isLeaf, entry))
+        (userSupervisor
+          ? entryBytes === 4 && this.reservedPse36(rules, isLeaf, shift, entry)
+          : this.misconfigured(isLeaf, entry))
       ) {
         this.allLow = allLow;
         return this.fail(WalkFault.reserved, rules, depth, address, entry, isLeaf);
@@ -153,7 +155,9 @@ export class PageWalk {
       this.allLow = allLow;
       this.anyHigh = anyHigh;
       this.pageShift = shift;
-      const allowed = userSupervisor ? this.allowed(rules, allLow, anyHigh) : (allLow & this.need) === this.need;
+      const allowed = userSupervisor
+        ? this.allowed(rules, allLow, anyHigh)
+        : (allLow & this.need) === this.need;
       if (!allowed) return this.fail(WalkFault.rights, rules, depth, address, entry, true);
       this.observer?.(depth, address, entry, entryHigh, true, WalkFault.none);
       this.fault = WalkFault.none;
@@ -190,11 +194,20 @@ export class PageWalk {
       }
     }
     // R/W of ordinary paging and the W of EPT are the same bit.
-    const writable = (this.allLow & Entry.RW) !== 0 || (format.rights === "user-supervisor" && !this.user && !rules.writeProtect);
+    const writable =
+      (this.allLow & Entry.RW) !== 0 ||
+      (format.rights === "user-supervisor" && !this.user && !rules.writeProtect);
     this.writable = writable && (!rules.accessedDirty || (this.entryLow[leaf]! & format.dirty) !== 0);
   }
 
-  private fail(fault: WalkFault, rules: PagingRules, depth: number, address: number, entry: number, isLeaf: boolean): false {
+  private fail(
+    fault: WalkFault,
+    rules: PagingRules,
+    depth: number,
+    address: number,
+    entry: number,
+    isLeaf: boolean,
+  ): false {
     this.fault = fault;
     this.error =
       (this.write ? PageFaultCode.W : 0) |
@@ -208,7 +221,7 @@ export class PageWalk {
 
   /** 4 MiB pages: address bits at or above MAXPHYADDR (40 with PSE-36). */
   private reservedPse36(rules: PagingRules, isLeaf: boolean, shift: number, entry: number): boolean {
-    return isLeaf && shift === 22 && (((entry >>> 13) & 0xff) & rules.reservedHigh) !== 0;
+    return isLeaf && shift === 22 && ((entry >>> 13) & 0xff & rules.reservedHigh) !== 0;
   }
 
   /** Writable but not readable, or a reserved memory type (SDM vol. 3, 29.3.3.1). */

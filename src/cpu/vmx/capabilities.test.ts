@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { parseCpu } from "../models/cpu-string.js";
 import { VmxCapabilities, VmxMsr } from "./capabilities.js";
 import { CONTROLS, type ControlId } from "./controls.js";
-import { fieldIndex, VMCS_FIELDS, VmcsField as F } from "./fields.js";
+import { VmcsField as F, fieldIndex, VMCS_FIELDS } from "./fields.js";
 
 const MODELS = ["Penryn", "Nehalem", "Westmere", "Haswell", "Skylake-Server", "max"] as const;
 const capabilitiesOf = (model: string) => new VmxCapabilities(parseCpu(`${model},+vmx`));

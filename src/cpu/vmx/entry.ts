@@ -49,12 +49,12 @@ function begin(processor: VmxProcessor, controls: GuestControls, ownTsc: bigint)
   const { vmcs } = controls;
   const { guest } = processor;
   processor.vmx.nonRoot = true;
+  writeInterruptibility(processor, Number(vmcs.read(VmcsField.GUEST_INTERRUPTIBILITY_STATE)));
   guest.active = true;
   const intercepts = new GuestIntercepts(processor, controls);
   processor.intercepts = intercepts;
   processor.state.setU32(INTERCEPTING, intercepts.inline);
   processor.tscChanged();
-  writeInterruptibility(processor, Number(vmcs.read(VmcsField.GUEST_INTERRUPTIBILITY_STATE)));
   processor.activity = Number(vmcs.read(VmcsField.GUEST_ACTIVITY_STATE)) as Activity;
   processor.delivering = undefined;
   processor.debug.cancelStep();

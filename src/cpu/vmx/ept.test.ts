@@ -21,7 +21,7 @@ import {
   X,
   XU,
 } from "../paging/tables.test.helper.js";
-import { VmExit } from "./contract.js";
+import type { VmExit } from "./contract.js";
 import { VmcsField } from "./fields.js";
 
 const VIOLATION = 48;
@@ -30,7 +30,9 @@ const A = 0x100n;
 const D = 0x200n;
 
 /** A guest without paging, whose EPT maps 2 MiB page by page. */
-function unpagedGuest(options: { accessedDirty?: boolean; modeBasedExecute?: boolean; rights?: bigint } = {}) {
+function unpagedGuest(
+  options: { accessedDirty?: boolean; modeBasedExecute?: boolean; rights?: bigint } = {},
+) {
   const cpu = new TestMmu();
   const ept = eptTables(cpu, MIB, options.rights);
   const eptp = eptpOf(ept.root, options.accessedDirty);

@@ -115,6 +115,11 @@ export class Guest {
     this.processor.lookAgain();
   }
 
+  /** A startup IPI while the activity state is wait-for-SIPI. */
+  startup(vector: number): void {
+    this.exitAfterInstruction(new VmExit(ExitReason.startupIpi, BigInt(vector), [], true));
+  }
+
   /** IRET has begun. @param tick now */
   noteIret(tick: number): void {
     const { controls } = this;

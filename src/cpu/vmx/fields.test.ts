@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PhysicalMap } from "../../memory/physical.js";
 import { CONTROLS } from "./controls.js";
-import { findField, fieldIndex, VMCS_FIELDS, VmcsField as F } from "./fields.js";
+import { VmcsField as F, fieldIndex, findField, VMCS_FIELDS } from "./fields.js";
 import { fieldOffset, Vmcs } from "./vmcs.js";
 
 const REGION = 4096;

@@ -5,7 +5,7 @@ import { parseCpu } from "../models/cpu-string.js";
 import { TestCpu } from "../system-fixture.test.helper.js";
 import { VMCS_REVISION, VmxCapabilities } from "./capabilities.js";
 import { VmExit } from "./contract.js";
-import { type VmcsFieldName, VmcsField as F } from "./fields.js";
+import { VmcsField as F, type VmcsFieldName } from "./fields.js";
 import { Vmcs } from "./vmcs.js";
 import { VmxOperation } from "./vmx-unit.js";
 

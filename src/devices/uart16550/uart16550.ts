@@ -12,6 +12,7 @@ import { expectVersion } from "../../chipset/state.js";
 import type { IrqLine } from "../../cpu/interrupt-bus.js";
 import type { PortDevice, PortSize, PortSpace } from "../../memory/ports.js";
 import { TICKS_PER_SECOND, type Timeline, type TimelineEvent } from "../../time/timeline.js";
+import { Listening } from "./listening.js";
 import { loopbackLevels, nextModemStatus } from "./modem.js";
 import {
   BAUD_BASE,
@@ -34,9 +35,10 @@ const MODEM_READY = Msr.cts | Msr.dsr | Msr.dcd;
 export class Uart16550 implements PortDevice {
   /** Takes each byte that the guest sends. */
   onOutput: ((byte: number) => void) | undefined;
-  /** Told when the receive FIFO has room again after {@link receive} refused bytes. */
+  /** Told when the receive FIFO has room again after {@link receive} refused bytes, and when the guest is ready for input. */
   onRoom: (() => void) | undefined;
 
+  private readonly guest = new Listening();
   private readonly timeout: TimelineEvent;
   private ier = 0;
   private fcr = 0;
@@ -108,12 +110,23 @@ export class Uart16550 implements PortDevice {
   readPort(port: number, size: PortSize): number {
     let value = 0;
     for (let byte = 0; byte < size; byte++) value |= this.readByte(port - this.base + byte) << (8 * byte);
+    this.notice(port - this.base, false);
     return value >>> 0;
   }
 
   writePort(port: number, size: PortSize, value: number): void {
     for (let byte = 0; byte < size; byte++)
       this.writeByte(port - this.base + byte, (value >>> (8 * byte)) & 0xff);
+    this.notice(port - this.base, true);
+  }
+
+  /** The guest is ready for input: who has a choice holds it back until then. */
+  get listening(): boolean {
+    return this.guest.now;
+  }
+
+  private notice(register: number, write: boolean): void {
+    if (this.guest.access(register, write, this.mcr, this.ier)) this.onRoom?.();
   }
 
   private get fifos(): boolean {
@@ -337,35 +350,21 @@ export class Uart16550 implements PortDevice {
   }
 
   save(): UartState {
-    const {
-      ier,
-      fcr,
-      lcr,
-      mcr,
-      errors,
-      msr,
-      scr,
-      divisor,
-      transmitPending,
-      timeoutPending,
-      timeoutAt,
-      modem,
-    } = this;
     return {
       version: 1,
-      ier,
-      fcr,
-      lcr,
-      mcr,
-      errors,
-      msr,
-      scr,
-      divisor,
+      ier: this.ier,
+      fcr: this.fcr,
+      lcr: this.lcr,
+      mcr: this.mcr,
+      errors: this.errors,
+      msr: this.msr,
+      scr: this.scr,
+      divisor: this.divisor,
       received: [...this.received],
-      transmitPending,
-      timeoutPending,
-      timeoutAt,
-      modem,
+      transmitPending: this.transmitPending,
+      timeoutPending: this.timeoutPending,
+      timeoutAt: this.timeoutAt,
+      modem: this.modem,
     };
   }
 

@@ -6,13 +6,14 @@
  * the lookup checks where the second page lies. Writing over decoded bytes turns the block's first record
  * into a `dead` one; whoever still points there looks the block up anew.
  */
+
+import type { CodePages } from "../../cpu/mmu.js";
+import { codeSizeOf, Mode } from "../../cpu/mode.js";
 import { DecodeResult, type Decoder } from "../../isa/decode/decoder.js";
 import { definitionOf } from "../../isa/emit.js";
 import type { Feature } from "../../isa/form.js";
 import { type CodeSize, Instruction } from "../../isa/instruction.js";
-import type { CodePages } from "../../cpu/mmu.js";
-import { codeSizeOf, Mode } from "../../cpu/mode.js";
-import { LINKABLE, Record, RECORD_SIZE, writeOperands } from "./record.js";
+import { LINKABLE, RECORD_SIZE, Record, writeOperands } from "./record.js";
 import { Handler, type ShapeTable } from "./shapes.js";
 
 /** Longest block, in instructions. */
@@ -50,11 +51,63 @@ export interface CodeSource {
 }
 
 /** Mnemonics after which the next instruction is not reached by falling through. */
-const transfers = new Set(["jmp", "jmpf", "call", "callf", "ret", "retf", "iret", "hlt", "syscall", "sysret", "sysenter", "sysexit", "int", "int3", "int1", "into", "ud0", "ud1", "ud2", "rsm", "vmlaunch", "vmresume", "vmcall"]);
+const transfers = new Set([
+  "jmp",
+  "jmpf",
+  "call",
+  "callf",
+  "ret",
+  "retf",
+  "iret",
+  "hlt",
+  "syscall",
+  "sysret",
+  "sysenter",
+  "sysexit",
+  "int",
+  "int3",
+  "int1",
+  "into",
+  "ud0",
+  "ud1",
+  "ud2",
+  "rsm",
+  "vmlaunch",
+  "vmresume",
+  "vmcall",
+]);
 
-const sseFeatures: ReadonlySet<Feature> = new Set<Feature>(["sse", "sse2", "sse3", "ssse3", "sse4_1", "sse4_2", "sse4a", "aes", "pclmulqdq", "sha", "gfni"]);
+const sseFeatures: ReadonlySet<Feature> = new Set<Feature>([
+  "sse",
+  "sse2",
+  "sse3",
+  "ssse3",
+  "sse4_1",
+  "sse4_2",
+  "sse4a",
+  "aes",
+  "pclmulqdq",
+  "sha",
+  "gfni",
+]);
 /** SSE-encoded instructions that touch no SSE state and need no CR4.OSFXSR. */
-const stateless = new Set(["crc32", "popcnt", "movnti", "lfence", "sfence", "mfence", "prefetcht0", "prefetcht1", "prefetcht2", "prefetchnta", "prefetchw", "pause", "clflush", "ldmxcsr_", "maskmov_"]);
+const stateless = new Set([
+  "crc32",
+  "popcnt",
+  "movnti",
+  "lfence",
+  "sfence",
+  "mfence",
+  "prefetcht0",
+  "prefetcht1",
+  "prefetcht2",
+  "prefetchnta",
+  "prefetchw",
+  "pause",
+  "clflush",
+  "ldmxcsr_",
+  "maskmov_",
+]);
 /** x87 opcodes that CR0.TS and CR0.EM do not stop. */
 const waits = new Set(["fwait", "wait"]);
 
@@ -93,7 +146,8 @@ export class CodeCache implements CodePages {
     const page = this.pages.get(host >>> 12);
     if (!page) return false;
     const from = host & 0xfff;
-    for (const block of page.blocks.values()) if (from < block.end && from + length > block.start) return true;
+    for (const block of page.blocks.values())
+      if (from < block.end && from + length > block.start) return true;
     for (const block of page.tails) if (from < block.end - 4096) return true;
     return false;
   }
@@ -117,7 +171,8 @@ export class CodeCache implements CodePages {
     // The rest of the records stays: this may be the block that runs now. It ends before its next instruction.
     this.view.setUint16(block.record + Record.handler, Handler.dead, true);
     const count = this.view.getUint16(block.record + Record.left, true);
-    for (let i = 1; i < count; i++) this.view.setUint16(block.record + i * RECORD_SIZE + Record.handler, Handler.end, true);
+    for (let i = 1; i < count; i++)
+      this.view.setUint16(block.record + i * RECORD_SIZE + Record.handler, Handler.end, true);
     page.blocks.delete(block.key);
     if (block.secondPage !== undefined) this.pages.get(block.secondPage)?.tails.delete(block);
   }
@@ -152,7 +207,8 @@ export class CodeCache implements CodePages {
     const pageInSegment = near ? rip - offset : Number.POSITIVE_INFINITY;
     if (known) {
       if (known.pageInSegment !== pageInSegment) this.kill(home!, known);
-      else if (known.secondPage === undefined || known.secondPage === source.nextPage() >>> 12) return known.record;
+      else if (known.secondPage === undefined || known.secondPage === source.nextPage() >>> 12)
+        return known.record;
       else this.kill(home!, known);
     }
     const record = this.next;
@@ -218,13 +274,18 @@ export class CodeCache implements CodePages {
       const length = this.decodeAt(source, offset, codeSize, count === 0);
       if (length === 0) break;
       const next = offset + instruction.length;
-      let handler = this.outcome === DecodeResult.Ok ? this.handlerFor(mode, codeSize) : this.outcome === DecodeResult.TooLong ? Handler.tooLong : Handler.invalid;
+      let handler =
+        this.outcome === DecodeResult.Ok
+          ? this.handlerFor(mode, codeSize)
+          : this.outcome === DecodeResult.TooLong
+            ? Handler.tooLong
+            : Handler.invalid;
       if (codeSize !== 64 && rip + (next - start) - 1 > limit) handler = Handler.tooLong; // beyond the limit: #GP(0)
       view.setUint16(record + Record.handler, handler, true);
       view.setUint16(record + Record.start, offset, true);
       view.setUint16(record + Record.next, next, true);
       if (this.outcome === DecodeResult.Ok) {
-        writeOperands(view, record, instruction, codeSize === 64);
+        writeOperands(view, record, instruction, codeSize === 64, (mode & Mode.FLAT) !== 0);
         this.markLinkable(record, next, codeSize, limit - (rip - start));
       }
       record += RECORD_SIZE;
@@ -284,11 +345,23 @@ export class CodeCache implements CodePages {
   }
 
   /** #UD or #NM because of CR0.EM, CR0.TS, CR4.OSFXSR, CR4.OSXSAVE or XCR0 (SDM vol. 3, 2.5, 13.1; vol. 2, tables of exceptions). */
-  private unavailable(mode: number, mnemonic: string, feature: Feature, vex: boolean, operands: readonly { kind: string }[]): number {
-    if (waits.has(mnemonic)) return (mode & (Mode.MP | Mode.TS)) === (Mode.MP | Mode.TS) ? Handler.notAvailable : 0;
+  private unavailable(
+    mode: number,
+    mnemonic: string,
+    feature: Feature,
+    vex: boolean,
+    operands: readonly { kind: string }[],
+  ): number {
+    if (waits.has(mnemonic))
+      return (mode & (Mode.MP | Mode.TS)) === (Mode.MP | Mode.TS) ? Handler.notAvailable : 0;
     if (feature === "x87") return mode & (Mode.EM | Mode.TS) ? Handler.notAvailable : 0;
     if (vex) {
-      if (!operands.some((o) => o.kind === "xmm" || o.kind === "ymm") && !mnemonic.startsWith("vzero") && !mnemonic.endsWith("mxcsr")) return 0;
+      if (
+        !operands.some((o) => o.kind === "xmm" || o.kind === "ymm") &&
+        !mnemonic.startsWith("vzero") &&
+        !mnemonic.endsWith("mxcsr")
+      )
+        return 0;
       if ((mode & Mode.AVX) === 0) return Handler.invalid;
       return mode & Mode.TS ? Handler.notAvailable : 0;
     }

@@ -2,11 +2,11 @@
  * The second layer of the interpreter's {@link Emit}: addresses, loads and stores with the inline TLB test, the stack,
  * and the integer operands that may lie in memory.
  */
-import { GPR, SEGMENT_LIMIT, STACK_MASK, TLB_READ, TLB_WRITE } from "../../isa/state.js";
+import { FLAT, GPR, SEGMENT_LIMIT, STACK_MASK, TLB_READ, TLB_WRITE } from "../../isa/state.js";
 import { load } from "../../wasm/function.js";
 import { I32, type I64, select, type Value } from "../../wasm/value.js";
 import { RecordEmit } from "./emit-record.js";
-import { Record, SLOW_ADDRESS } from "./record.js";
+import { FLAT_ADDRESS, FLAT_SEGMENTS, Record, SLOW_ADDRESS } from "./record.js";
 import { Access } from "./runtime.js";
 
 const SS = 2;
@@ -82,24 +82,29 @@ export abstract class MemoryEmit extends RecordEmit {
 
   override linearAddress(i: number, access: "read" | "write", bytes = Math.max(1, this.width(i) / 8)): I64 {
     const raw = this.let(this.rawAddress());
-    const slow = load.i32_8u(this.record, Record.segment).and(SLOW_ADDRESS);
-    return this.f.choose(
-      "i64",
-      slow,
-      () => {
-        const code = Access.encode(access, bytes);
-        const linear = this.f.call(
-          "i64",
-          this.runtime.operandAddress,
-          this.cpu,
-          this.record,
-          raw,
-          I32.const(code),
-        );
-        this.faultIfPending();
-        return linear;
-      },
-      () => raw.add(load.i64(this.cpu.add(load.i32_16u(this.record, Record.segmentBase)))),
+    const kind = this.let(load.i32_8u(this.record, Record.segment).and(SLOW_ADDRESS | FLAT_ADDRESS));
+    const legacy = () =>
+      this.f.choose(
+        "i64",
+        kind.eq(FLAT_ADDRESS),
+        () => raw.and(0xffffffffn),
+        () => slow(),
+      );
+    const slow = () => {
+      const code = Access.encode(access, bytes);
+      const linear = this.f.call(
+        "i64",
+        this.runtime.operandAddress,
+        this.cpu,
+        this.record,
+        raw,
+        I32.const(code),
+      );
+      this.faultIfPending();
+      return linear;
+    };
+    return this.f.choose("i64", kind, legacy, () =>
+      raw.add(load.i64(this.cpu.add(load.i32_16u(this.record, Record.segmentBase)))),
     );
   }
 
@@ -113,14 +118,23 @@ export abstract class MemoryEmit extends RecordEmit {
       if (this.long) {
         return this.let(offset.add(load.i64(this.cpu.add(load.i32_16u(this.record, Record.segmentBase)))));
       }
-      const number = load.i32_8u(this.record, Record.segment).and(7);
-      return this.checkedAddress(number, offset, access, bytes);
+      const kind = this.let(load.i32_8u(this.record, Record.segment));
+      const flat = kind.and(FLAT_ADDRESS);
+      return this.f.choose(
+        "i64",
+        flat,
+        () => offset,
+        () => this.checkedAddress(kind.and(7), offset, access, bytes),
+      );
     }
     if (this.long) {
       const linear = this.let(offset.add(0));
       return segment === SS ? this.markStack(linear) : linear;
     }
-    const linear = this.checkedAddress(I32.const(segment), offset, access, bytes);
+    const checked = () => this.checkedAddress(I32.const(segment), offset, access, bytes);
+    const linear = FLAT_SEGMENTS.has(segment)
+      ? this.f.choose("i64", load.i32(this.cpu, FLAT), () => offset, checked)
+      : checked();
     return segment === SS ? this.markStack(linear) : linear;
   }
 

@@ -2,7 +2,7 @@
  * Tier 0: the interpreter as an engine. It owns the generated module and the decoded code, runs the CPU for
  * a number of instructions, and takes every path on which generated code leaves.
  */
-import type { EngineCpu } from "../engine.js";
+
 import { Fault } from "../../cpu/fault.js";
 import { VmExit } from "../../cpu/vmx/contract.js";
 import { Decoder } from "../../isa/decode/decoder.js";
@@ -28,6 +28,7 @@ import {
   SEGMENT_LIMIT,
 } from "../../isa/state.js";
 import { NOT_RAM } from "../../memory/physical.js";
+import type { EngineCpu } from "../engine.js";
 import { CodeCache, type CodeSource } from "./code-cache.js";
 import { RunExit } from "./module.js";
 import { Record } from "./record.js";
@@ -195,7 +196,14 @@ export class Interpreter {
     if (mmu.alone) this.sync(record);
     const stack = (access & Access.stack) !== 0 || (this.view.getUint8(record + Record.segment) & 7) === 2;
     try {
-      const host = mmu.resolve(low, high, access & Access.bytes, (access & Access.write) !== 0, (access & Access.update) !== 0, stack);
+      const host = mmu.resolve(
+        low,
+        high,
+        access & Access.bytes,
+        (access & Access.write) !== 0,
+        (access & Access.update) !== 0,
+        stack,
+      );
       if (host === 0) this.view.setInt32(this.base + PENDING, Pending.alone, true);
       return host;
     } catch (thrown) {
@@ -228,9 +236,7 @@ export class Interpreter {
   }
 
   /** Finds code at the state's RIP; returns 0 with an exception pending when it cannot be fetched. */
-  private prepare(
-    find: (source: CodeSource, offset: number, mode: number, rip: number) => number,
-  ): number {
+  private prepare(find: (source: CodeSource, offset: number, mode: number, rip: number) => number): number {
     const { view, base, cpu } = this;
     try {
       const ripLow = view.getInt32(base + RIP, true);
@@ -273,7 +279,11 @@ export class Interpreter {
     const low = view.getInt32(base + RIP, true);
     const entry = view.getInt32(base + JUMP_CACHE, true) + ((low ^ (low >>> 10)) & (JUMP_ENTRIES - 1)) * 16;
     view.setInt32(entry, low ^ view.getInt32(base + MODE_TAG, true), true);
-    view.setInt32(entry + 4, view.getInt32(base + RIP + 4, true) ^ view.getInt32(base + MODE_TAG + 4, true), true);
+    view.setInt32(
+      entry + 4,
+      view.getInt32(base + RIP + 4, true) ^ view.getInt32(base + MODE_TAG + 4, true),
+      true,
+    );
     view.setInt32(entry + 8, record, true);
     return record;
   }
@@ -283,9 +293,14 @@ export class Interpreter {
     const { view } = this;
     this.sync(record);
     const delta = view.getBigInt64(this.base + IP_DELTA, true);
-    const offset = view.getUint16(record + Record.next, true) + view.getInt32(record + Record.displacement, true);
+    const offset =
+      view.getUint16(record + Record.next, true) + view.getInt32(record + Record.displacement, true);
     const target = delta + BigInt(offset);
-    view.setBigUint64(this.base + RIP, this.cpu.state.long ? BigInt.asUintN(64, target) : BigInt.asUintN(32, target), true);
+    view.setBigUint64(
+      this.base + RIP,
+      this.cpu.state.long ? BigInt.asUintN(64, target) : BigInt.asUintN(32, target),
+      true,
+    );
     // Dropping all records now would drop this one.
     if (this.code.full) return 0;
     const found = this.prepare((source, at, mode, low) => this.code.find(source, at, mode, low));

@@ -30,7 +30,7 @@ import { ModuleBuilder } from "../../wasm/module.js";
 import { I32, I64, type ValueType } from "../../wasm/value.js";
 import { InterpreterEmit } from "./emit.js";
 import type { Exits } from "./exits.js";
-import { Record, RECORD_SIZE } from "./record.js";
+import { RECORD_SIZE, Record } from "./record.js";
 import { Access, type Runtime } from "./runtime.js";
 import { Handler } from "./shapes.js";
 
@@ -77,13 +77,17 @@ export function buildInterpreter(
 
   const flagFunction = (which: "carry" | "overflow" | "all") =>
     m.function(["i32"], ["i32"], (f) => emitFlagFunction(f, which));
-  const checkSegment = m.function(["i32", "i64", "i32", "i32"], ["i64"], (f) => emitCheckSegment(f, imports.segmentSlow));
+  const checkSegment = m.function(["i32", "i64", "i32", "i32"], ["i64"], (f) =>
+    emitCheckSegment(f, imports.segmentSlow),
+  );
   const runtime: Runtime = {
     flags: { carry: flagFunction("carry"), overflow: flagFunction("overflow"), all: flagFunction("all") },
     resolve: imports.resolve,
     commit: imports.commit,
     checkSegment,
-    operandAddress: m.function(["i32", "i32", "i64", "i32"], ["i64"], (f) => emitOperandAddress(f, checkSegment)),
+    operandAddress: m.function(["i32", "i32", "i64", "i32"], ["i64"], (f) =>
+      emitOperandAddress(f, checkSegment),
+    ),
     sync: m.function(I32x2, [], emitSync),
     helper: (helper) => helpers.get(helper)!,
     bounce: BOUNCE,
@@ -119,7 +123,9 @@ export function buildInterpreter(
   const notAvailable = special(7);
   m.elementsAt(0, [invalid, invalid, invalid, invalid, tooLong, notAvailable, ...cold]);
 
-  const run = m.function(I32x2, ["i32"], (f) => emitRun(f, shapes.slice(0, hotCount), runtime, imports, handlerType, options));
+  const run = m.function(I32x2, ["i32"], (f) =>
+    emitRun(f, shapes.slice(0, hotCount), runtime, imports, handlerType, options),
+  );
   m.export("run", run);
   return m.build();
 }
@@ -137,7 +143,11 @@ function emitSync(f: FunctionBuilder): void {
 
 /** All ones in 64-bit mode, else 32 ones: bit 13 (L) of the code segment's rights with EFER.LMA. */
 function ripMask(f: FunctionBuilder, cpu: I32): I64 {
-  const long = load.i32(cpu, SEGMENT_RIGHTS + 4).shrU(13).and(load.i32(cpu, EFER).shrU(10)).and(1);
+  const long = load
+    .i32(cpu, SEGMENT_RIGHTS + 4)
+    .shrU(13)
+    .and(load.i32(cpu, EFER).shrU(10))
+    .and(1);
   return f.choose(
     "i64",
     long,
@@ -148,7 +158,12 @@ function ripMask(f: FunctionBuilder, cpu: I32): I64 {
 
 /** (cpu, record, raw, access): linear address of a memory operand with the slow-address bit. */
 function emitOperandAddress(f: FunctionBuilder, checkSegment: Callee): void {
-  const [cpu, record, raw, access] = [f.param("i32", 0), f.param("i32", 1), f.param("i64", 2), f.param("i32", 3)];
+  const [cpu, record, raw, access] = [
+    f.param("i32", 0),
+    f.param("i32", 1),
+    f.param("i64", 2),
+    f.param("i32", 3),
+  ];
   const size = f.let(load.i32_8u(record, Record.addressSize));
   const offset = f.local("i64");
   f.set(offset, raw.and(0xffffffffn));
@@ -163,10 +178,19 @@ function emitOperandAddress(f: FunctionBuilder, checkSegment: Callee): void {
 
 /** (cpu, offset, segment, access): linear address; the common cases here, faults and rare segments in TypeScript. */
 function emitCheckSegment(f: FunctionBuilder, slow: Callee): void {
-  const [cpu, offset, segment, access] = [f.param("i32", 0), f.param("i64", 1), f.param("i32", 2), f.param("i32", 3)];
+  const [cpu, offset, segment, access] = [
+    f.param("i32", 0),
+    f.param("i64", 1),
+    f.param("i32", 2),
+    f.param("i32", 3),
+  ];
   const rights = f.let(load.i32(cpu.add(segment.shl(2)), SEGMENT_RIGHTS));
   const base = f.let(load.i64(cpu.add(segment.shl(3)), SEGMENT_BASE));
-  const long = load.i32(cpu, SEGMENT_RIGHTS + 4).shrU(13).and(load.i32(cpu, EFER).shrU(10)).and(1);
+  const long = load
+    .i32(cpu, SEGMENT_RIGHTS + 4)
+    .shrU(13)
+    .and(load.i32(cpu, EFER).shrU(10))
+    .and(1);
   f.if(long, () => {
     f.if(segment.ltU(4), () => f.return(offset));
     f.return(offset.add(base));
@@ -199,9 +223,15 @@ function emitRun(
 
   f.loop((lookup) => {
     f.if(record.value.eqz(), () => {
-      f.if(load.i32(cpu, BUDGET).leS(0).or(load.i32(cpu, ATTENTION)), () => f.return(I32.const(RunExit.budget)));
+      f.if(load.i32(cpu, BUDGET).leS(0).or(load.i32(cpu, ATTENTION)), () =>
+        f.return(I32.const(RunExit.budget)),
+      );
       const rip = f.let(load.i64(cpu, RIP));
-      const index = rip.xor(rip.shrU(10)).toI32().and(JUMP_ENTRIES - 1).shl(4);
+      const index = rip
+        .xor(rip.shrU(10))
+        .toI32()
+        .and(JUMP_ENTRIES - 1)
+        .shl(4);
       const entry = f.let(load.i32(cpu, JUMP_CACHE).add(index));
       f.if(
         load.i64(entry).eq(rip.xor(load.i64(cpu, MODE_TAG))),

@@ -13,15 +13,16 @@
  * | 16     | 2    | index register (state offset) |
  * | 18     | 2    | segment base (state offset; ZERO in 64-bit mode but for FS and GS) |
  * | 20     | 1    | log2 of the scale |
- * | 21     | 1    | segment number; bit 7: the address needs the slow path (legacy mode or 32-bit addresses) |
+ * | 21     | 1    | segment number; bit 7: the address needs the slow path (legacy mode or 32-bit addresses); bit 6: 32-bit address in a flat segment |
  * | 22     | 1    | address size in bits (16, 32, 64) |
  * | 23     | 1    | bit 0: the branch stays in its page and can be linked |
  * | 24     | 4    | displacement, or the low half of a 64-bit immediate or moffs, or the second immediate |
  * | 28     | 4    | immediate, or the high half of the above, or the linked record of a branch |
  */
-import { FPR, GPR, IP_DELTA, SEGMENT_BASE, YMM, ZERO } from "../../isa/state.js";
+
 import { type Instruction, NO_REGISTER, RIP_BASE } from "../../isa/instruction.js";
 import type { OperandKind } from "../../isa/operand.js";
+import { FPR, GPR, IP_DELTA, SEGMENT_BASE, YMM, ZERO } from "../../isa/state.js";
 
 export const RECORD_SIZE = 32;
 
@@ -45,6 +46,8 @@ export const Record = {
 
 /** Bit of the segment byte: take the slow path to the linear address. */
 export const SLOW_ADDRESS = 0x80;
+/** Bit of the segment byte: legacy mode with flat segments, so the linear address is the offset, cut to 32 bits. */
+export const FLAT_ADDRESS = 0x40;
 export const LINKABLE = 1;
 
 /** What the record holds for a register operand. */
@@ -74,8 +77,17 @@ export function slotOf(operands: Instruction["operands"], i: number): number {
   return slot;
 }
 
-/** Writes operands and address of a decoded instruction (offsets 8-31) at host address `at`. `codeSize` 64 means long mode. */
-export function writeOperands(memory: DataView, at: number, instruction: Instruction, long: boolean): void {
+/** ES, SS and DS: those that the FLAT mode speaks of. */
+export const FLAT_SEGMENTS: ReadonlySet<number> = new Set([0, 2, 3]);
+
+/** Writes operands and address of a decoded instruction (offsets 8-31) at host address `at`. @param flat the data segments are flat (legacy modes) */
+export function writeOperands(
+  memory: DataView,
+  at: number,
+  instruction: Instruction,
+  long: boolean,
+  flat: boolean,
+): void {
   const { operands } = instruction;
   for (let offset = 8; offset < RECORD_SIZE; offset += 4) memory.setInt32(at + offset, 0, true);
   let slot = 0;
@@ -88,12 +100,13 @@ export function writeOperands(memory: DataView, at: number, instruction: Instruc
     slot++;
   }
   memory.setUint8(at + Record.addressSize, instruction.addressSize);
+  const isFlat = flat && instruction.addressSize === 32 && FLAT_SEGMENTS.has(instruction.segment);
+  const slow = !long || instruction.addressSize !== 64 || isMoffs64(instruction);
   memory.setUint8(
     at + Record.segment,
-    instruction.segment | (!long || instruction.addressSize !== 64 || isMoffs64(instruction) ? SLOW_ADDRESS : 0),
+    instruction.segment | (isFlat ? FLAT_ADDRESS : slow ? SLOW_ADDRESS : 0),
   );
-  const segmentBase =
-    long && instruction.segment < 4 ? ZERO : SEGMENT_BASE + instruction.segment * 8;
+  const segmentBase = long && instruction.segment < 4 ? ZERO : SEGMENT_BASE + instruction.segment * 8;
   memory.setUint16(at + Record.segmentBase, segmentBase, true);
   const memoryOperand = instruction.memory || hasVmem;
   if (memoryOperand) {
@@ -122,7 +135,10 @@ export function writeOperands(memory: DataView, at: number, instruction: Instruc
   const last = operands.at(-1);
   if (last?.kind === "rel") {
     memory.setInt32(at + Record.displacement, instruction.immediate, true);
-  } else if (last?.kind === "far" || (last?.kind === "imm" && operands.length > 1 && operands[operands.length - 2]!.kind === "imm")) {
+  } else if (
+    last?.kind === "far" ||
+    (last?.kind === "imm" && operands.length > 1 && operands[operands.length - 2]!.kind === "imm")
+  ) {
     memory.setInt32(at + Record.displacement, instruction.immediate2, true);
     memory.setInt32(at + Record.immediate, instruction.immediate, true);
   } else if (operands.some((o) => o.kind === "imm" && o.width === 64)) {

@@ -3,7 +3,7 @@
  */
 import type { FlagFunctions } from "../../isa/flag-emit.js";
 import type { Helper } from "../../isa/helper.js";
-import { BOUNCE } from "../../isa/state.js";
+import type { BOUNCE } from "../../isa/state.js";
 import type { Callee } from "../../wasm/function.js";
 
 /** The access word of the slow paths. */

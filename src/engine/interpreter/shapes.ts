@@ -73,8 +73,8 @@ export class ShapeTable {
     return Handler.first + this.keys.length;
   }
 
-  key(handler: number): string {
-    return this.keys[handler - Handler.first]!;
+  key(handler: number): string | undefined {
+    return this.keys[handler - Handler.first];
   }
 
   /** The handler of a decoded instruction; {@link Handler.invalid} where it has no meaning (yet). */
@@ -100,4 +100,3 @@ export class ShapeTable {
     return handler;
   }
 }
-

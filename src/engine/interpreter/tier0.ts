@@ -36,7 +36,11 @@ export function generateTier0(options: BuildOptions = {}): { bytes: Uint8Array<A
 }
 
 /** Makes everybody use this interpreter: one with counters, for example. */
-export function useTier0({ bytes, keys, hotCount }: { bytes: Uint8Array<ArrayBuffer> } & PrebuiltKeys): Tier0 {
+export function useTier0({
+  bytes,
+  keys,
+  hotCount,
+}: { bytes: Uint8Array<ArrayBuffer> } & PrebuiltKeys): Tier0 {
   shared = { shapes: new ShapeTable(keys, hotCount), module: new WebAssembly.Module(bytes) };
   return shared;
 }
@@ -50,9 +54,14 @@ export function tier0(): Tier0 {
 export async function prepareTier0(): Promise<void> {
   if (shared) return;
   const place = (name: string) => new URL(`./${name}`, import.meta.url);
-  const sources = ["./", "../../isa/", "../../isa/families/", "../../isa/decode/", "../../isa/decode/tables/", "../../wasm/"].map(
-    (folder) => new URL(folder, import.meta.url),
-  );
+  const sources = [
+    "./",
+    "../../isa/",
+    "../../isa/families/",
+    "../../isa/decode/",
+    "../../isa/decode/tables/",
+    "../../wasm/",
+  ].map((folder) => new URL(folder, import.meta.url));
   const bytes = await readPrebuilt(place(PREBUILT.module), sources);
   const text = bytes && (await readPrebuilt(place(PREBUILT.keys), sources));
   if (!bytes || !text || shared) return;

@@ -57,8 +57,9 @@ function instantiate(): Record<string, Instruction> {
     commit: m.import("engine", "commit", ["i32"], []),
     operandAddress: m.import("engine", "operandAddress", ["i32", "i32", "i64", "i32"], ["i64"]),
     checkSegment: m.import("engine", "checkSegment", ["i32", "i64", "i32", "i32"], ["i64"]),
-    sync: unused,
-    helper: ({ name }: Helper) => assert.fail(`helper ${name}`),
+    sync: m.import("engine", "sync", ["i32", "i32"], []),
+    // Only for hypervisors, of which there is none.
+    helper: ({ name }: Helper) => m.import("helper", name, ["i32", "i32"], []),
     bounce: BOUNCE,
   };
   for (const mnemonic of mnemonics) {
@@ -85,6 +86,7 @@ function instantiate(): Record<string, Instruction> {
   }
   const engine = {
     unused: () => {},
+    sync: () => {},
     resolve: () => {
       view.setInt32(CPU + PENDING, Vector.PF, true);
       return 0;
@@ -94,7 +96,11 @@ function instantiate(): Record<string, Instruction> {
     checkSegment: (_cpu: number, offset: bigint) => offset,
   };
   const module = new WebAssembly.Module(m.build());
-  return new WebAssembly.Instance(module, { env: { memory }, engine }).exports as Record<string, Instruction>;
+  return new WebAssembly.Instance(module, {
+    env: { memory },
+    engine,
+    helper: { interceptXsaves: () => assert.fail() },
+  }).exports as Record<string, Instruction>;
 }
 
 const instructions = instantiate();

@@ -137,7 +137,13 @@ export class SiliconEnvironment {
   private buildPageTables(): void {
     const entry = (at: number, value: bigint) => this.view.setBigUint64(RAM_AT + at, value, true);
     const table = (at: number) => BigInt(at | PRESENT | WRITE | USER);
-    const [pml4, pdpt, pd, pt0, pt1] = [0, 1, 2, 3, 4].map((n) => TABLES + n * 4096) as [number, number, number, number, number];
+    const [pml4, pdpt, pd, pt0, pt1] = [0, 1, 2, 3, 4].map((n) => TABLES + n * 4096) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
     entry(pml4, table(pdpt));
     entry(pdpt, table(pd));
     entry(pd, table(pt0));
@@ -169,7 +175,12 @@ export class SiliconEnvironment {
     const flat = data(0x2b, 0, 0xffffffff, Rights.DB | Rights.G);
     const code = 0xb | flags;
     if (mode === "x64") {
-      state.setSegment(SegmentIndex.CS, { selector: 0x33, base: 0n, limit: 0xffffffff, rights: code | Rights.L | Rights.G });
+      state.setSegment(SegmentIndex.CS, {
+        selector: 0x33,
+        base: 0n,
+        limit: 0xffffffff,
+        rights: code | Rights.L | Rights.G,
+      });
       for (const index of [0, 3, 4, 5]) {
         state.setSegment(index, { selector: 0, base: 0n, limit: 0, rights: Rights.unusable });
       }

@@ -3,7 +3,13 @@
  */
 import * as S from "../../isa/state.js";
 import { acceptable } from "./approximation.js";
-import { mappedRanges, RAM_AT, RAM_SIZE, type RecordedFault, type SiliconEnvironment } from "./environment.js";
+import {
+  mappedRanges,
+  RAM_AT,
+  RAM_SIZE,
+  type RecordedFault,
+  type SiliconEnvironment,
+} from "./environment.js";
 import type { SiliconVector } from "./vector.js";
 
 const hex = (text: string) => BigInt(`0x${text}`);
@@ -129,8 +135,16 @@ class Comparison {
     this.field("fsw", S.FSW, after.fsw ?? before.fsw ?? "0", undef?.fsw, 0xffff);
     this.field("ftw", S.FTW, after.ftw ?? before.ftw ?? "0", undef?.ftw, 0xff);
     if (mode === "x64") {
-      this.differ("fsbase", pad(state.segmentBase(FS), 16), pad(hex(after.fsbase ?? before.fsbase ?? "0"), 16));
-      this.differ("gsbase", pad(state.segmentBase(GS), 16), pad(hex(after.gsbase ?? before.gsbase ?? "0"), 16));
+      this.differ(
+        "fsbase",
+        pad(state.segmentBase(FS), 16),
+        pad(hex(after.fsbase ?? before.fsbase ?? "0"), 16),
+      );
+      this.differ(
+        "gsbase",
+        pad(state.segmentBase(GS), 16),
+        pad(hex(after.gsbase ?? before.gsbase ?? "0"), 16),
+      );
     }
   }
 

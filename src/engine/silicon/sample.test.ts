@@ -51,7 +51,10 @@ describe("npm run test:silicon", () => {
     };
     const file = join(folder, "x64-made-up.jsonl.gz");
     writeFileSync(file, gzipSync(JSON.stringify(vector)));
-    assert.match(execFileSync(process.execPath, [main, folder], { encoding: "utf8" }), /^1 passed, 0 failed$/m);
+    assert.match(
+      execFileSync(process.execPath, [main, folder], { encoding: "utf8" }),
+      /^1 passed, 0 failed$/m,
+    );
 
     const wrong = { ...vector, out: { ...vector.out, gpr: { 0: "0000000000000002" } } };
     writeFileSync(file, gzipSync(`${JSON.stringify(vector)}\n${JSON.stringify(wrong)}\n`));

@@ -1,8 +1,9 @@
 /**
  * The format of the silicon vectors: one JSON object a line, one instruction each, as recorded on a real CPU.
  */
-import { gunzipSync } from "node:zlib";
+
 import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
 
 /** Registers; those that keep their default are left out. Values are hexadecimal. */
 interface RegisterValues {
@@ -36,7 +37,11 @@ export interface SiliconVector {
   readonly mem?: readonly (readonly [number, string])[];
   readonly out: VectorOutput;
   readonly outMem?: readonly (readonly [number, string])[];
-  readonly fault: null | { readonly vector: number; readonly error: number | null; readonly addr: string | null };
+  readonly fault: null | {
+    readonly vector: number;
+    readonly error: number | null;
+    readonly addr: string | null;
+  };
   readonly undefFlags: string;
   readonly approx: boolean;
   readonly undef?: {

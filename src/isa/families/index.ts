@@ -45,6 +45,7 @@ import "./system-control.js";
 import "./system-io.js";
 import "./system-segment.js";
 import "./system-transfer.js";
+import "./vmx.js";
 import "./x87-arith.js";
 import "./x87-compare.js";
 import "./x87-control.js";

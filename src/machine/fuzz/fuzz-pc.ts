@@ -6,7 +6,7 @@ import * as S from "../../isa/state.js";
 import { LEAST_RAM } from "../memory-layout.js";
 import { Pc } from "../pc.js";
 import type { CodeWriter } from "./code-writer.js";
-import { FIELDS_END, markUnused } from "./invariants.js";
+import { markUnused } from "./invariants.js";
 import { At, imageOf } from "./layout.js";
 import { Mode, type ModeName } from "./modes.js";
 import { Random } from "./random.js";
@@ -75,7 +75,7 @@ export class FuzzPc {
     apic.reset("power");
     // Time goes on, so what it is computed from stays.
     const now = cpu.now();
-    new Uint8Array(state.memory).fill(0, state.base, state.base + FIELDS_END);
+    new Uint8Array(state.memory).fill(0, state.base, state.base + S.FIELDS_END);
     state.setNumber(S.SLICE_END, now);
     cpu.reset();
     markUnused(cpu);

@@ -5,8 +5,7 @@ import { Cr0, Cr4, Efer } from "../../cpu/mmu.js";
 import { Flag } from "../../isa/flags.js";
 import * as S from "../../isa/state.js";
 
-/** End of the last field of the state block. */
-export const FIELDS_END = S.INTERCEPTING + 4;
+const { FIELDS_END } = S;
 const FILLER = 0xa5;
 
 /** Marks what no field of the state block owns, so that {@link violations} sees a write there. */

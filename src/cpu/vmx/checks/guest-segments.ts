@@ -1,6 +1,6 @@
 /** Checks on the guest's segment registers and descriptor-table registers at VM entry (SDM vol. 3, 27.3.1.2-27.3.1.3). */
-import { Rights } from "../../cpu-state.js";
-import { VmcsField as F, type VmcsFieldName } from "../fields.js";
+import { Rights, SegmentIndex } from "../../cpu-state.js";
+import { VmcsField as F, segmentField, type VmcsFieldName } from "../fields.js";
 import { type Rule, type RuleGroup, section } from "./rule.js";
 import type { EntryView } from "./view.js";
 
@@ -32,10 +32,16 @@ const baseOf = (name: Name) => `GUEST_${name}_BASE` as const satisfies VmcsField
 const limitOf = (name: Name) => `GUEST_${name}_LIMIT` as const satisfies VmcsFieldName;
 const rightsOf = (name: Name) => `GUEST_${name}_ACCESS_RIGHTS` as const satisfies VmcsFieldName;
 
-const rights = (v: EntryView, name: Name): number => v.low(F[rightsOf(name)]);
+// By number, not by name: these run at every VM entry.
+const selectorAt = (name: Name): number => segmentField(F.GUEST_ES_SELECTOR, SegmentIndex[name]);
+const baseAt = (name: Name): number => segmentField(F.GUEST_ES_BASE, SegmentIndex[name]);
+const limitAt = (name: Name): number => segmentField(F.GUEST_ES_LIMIT, SegmentIndex[name]);
+
+const rights = (v: EntryView, name: Name): number =>
+  v.low(segmentField(F.GUEST_ES_ACCESS_RIGHTS, SegmentIndex[name]));
 const typeOf = (v: EntryView, name: Name): number => rights(v, name) & Rights.type;
 const dplOf = (v: EntryView, name: Name): number => (rights(v, name) >>> Rights.dplShift) & 3;
-const rplOf = (v: EntryView, name: Name): number => v.low(F[selectorOf(name)]) & RPL;
+const rplOf = (v: EntryView, name: Name): number => v.low(selectorAt(name)) & RPL;
 const usable = (v: EntryView, name: Name): boolean => (rights(v, name) & Rights.unusable) === 0;
 
 const SELECTORS: readonly RuleGroup[] = [
@@ -70,13 +76,13 @@ const V86: RuleGroup = {
       `guest ${name}: base in virtual-8086 mode`,
       "it is the selector times 16",
       [selectorOf(name), baseOf(name)],
-      (v) => v.low(F[baseOf(name)]) === v.low(F[selectorOf(name)]) * 16 && v.is32Bit(F[baseOf(name)]),
+      (v) => v.low(baseAt(name)) === v.low(selectorAt(name)) * 16 && v.is32Bit(baseAt(name)),
     ),
     rule(
       `guest ${name}: limit in virtual-8086 mode`,
       "it is FFFFh",
       [limitOf(name)],
-      (v) => v.low(F[limitOf(name)]) === V86_LIMIT,
+      (v) => v.low(limitAt(name)) === V86_LIMIT,
     ),
     rule(
       `guest ${name}: access rights in virtual-8086 mode`,
@@ -88,7 +94,7 @@ const V86: RuleGroup = {
 };
 
 const canonicalBase = (name: Name, text: string, holds?: (v: EntryView) => boolean): Rule =>
-  rule(`guest ${name}: base`, text, [baseOf(name)], holds ?? ((v) => v.canonical(F[baseOf(name)])));
+  rule(`guest ${name}: base`, text, [baseOf(name)], holds ?? ((v) => v.canonical(baseAt(name))));
 
 const BASES: RuleGroup = {
   rules: [
@@ -103,7 +109,7 @@ const BASES: RuleGroup = {
       canonicalBase(
         name,
         "bits 63:32 are 0 if the segment is usable",
-        (v) => !usable(v, name) || v.is32Bit(F[baseOf(name)]),
+        (v) => !usable(v, name) || v.is32Bit(baseAt(name)),
       ),
     ),
   ],
@@ -111,7 +117,7 @@ const BASES: RuleGroup = {
 
 /** Limit and granularity agree: a limit below 1 MiB that has no FFFh at its end counts bytes, and one above pages. */
 function granularityFits(v: EntryView, name: Name): boolean {
-  const limit = v.low(F[limitOf(name)]);
+  const limit = v.low(limitAt(name));
   const pages = (rights(v, name) & Rights.G) !== 0;
   return pages ? (limit & 0xfff) === 0xfff : limit <= 0xf_ffff;
 }

@@ -1,13 +1,13 @@
 /**
  * Debian's kernels and an initial RAM disk for them, ready to boot.
  *
- * Brings together what fetches packages (`host/node`) and what builds the archive (`boot/`).
+ * Brings together what fetches packages (`host/node`) and what builds the archive (the rest of `boot/`).
  */
 
 import { readFile } from "node:fs/promises";
-import { buildInitramfs, type InitramfsFile } from "../boot/initramfs.js";
-import { debianFile, debianPackage } from "../host/node/debian.js";
-import { kernelModules } from "../host/node/kernel-modules.js";
+import { debianFile, debianPackage } from "../../host/node/debian.js";
+import { kernelModules } from "../../host/node/kernel-modules.js";
+import { buildInitramfs, type InitramfsFile } from "../initramfs.js";
 
 export interface DebianGuestOptions {
   /** Kernel package: `linux-image-cloud-amd64`, `linux-image-amd64`, `linux-image-686:i386`, … */
