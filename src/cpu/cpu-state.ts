@@ -92,6 +92,10 @@ export class CpuState {
   set rip(value: bigint) {
     this.setU64(S.RIP, value);
   }
+  /** Linear address of the next instruction. */
+  get linearRip(): bigint {
+    return this.long ? this.rip : BigInt.asUintN(32, this.rip + this.segmentBase(SegmentIndex.CS));
+  }
   /** While a helper runs: RIP of the following instruction. */
   get nextRip(): bigint {
     return this.u64(S.NEXT_RIP);

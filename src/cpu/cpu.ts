@@ -13,6 +13,7 @@ import type { LocalApic } from "./apic/local-apic.js";
 import type { CpuidResult, SystemFeatures, TlbControl } from "./context.js";
 import { CpuState, SegmentIndex } from "./cpu-state.js";
 import { DebugUnit } from "./debug.js";
+import { DebuggerStops, type Watchpoint } from "./debugger.js";
 import type { CpuEvent } from "./event.js";
 import { deliverException, deliverInterrupt, deliverNmi } from "./exceptions.js";
 import { Fault } from "./fault.js";
@@ -60,6 +61,8 @@ export interface CpuEngine {
   readonly code: CodePages & {
     /** What MODE means has changed: nothing that was decoded may be used any more. */
     retire(): void;
+    /** Page offsets at which to ask {@link Cpu.stopsHere}. */
+    setStops(offsets: ReadonlySet<number>): void;
   };
 }
 
@@ -69,6 +72,8 @@ export class Cpu implements VmxProcessor {
   readonly memory: LinearMemory;
   readonly tlb: TlbControl;
   readonly debug: DebugUnit;
+  /** Of the debugger outside the guest. */
+  readonly debugger = new DebuggerStops();
   readonly physical: PhysicalMap;
   readonly ports: PortSpace;
   readonly features: SystemFeatures;
@@ -273,6 +278,20 @@ export class Cpu implements VmxProcessor {
     }
   }
 
+  /** For a debugger: one instruction, before which no interrupt is taken and no breakpoint stops. */
+  stepInstruction(): void {
+    const { state } = this;
+    const now = this.now();
+    state.setU32(S.BUDGET, 1);
+    this.sliceEnd = now + 1;
+    state.setU32(S.ATTENTION, 0);
+    this.debugger.pass(state.linearRip);
+    if (this.guest.monitorTrap) this.stepGuest();
+    else if (state.u32(S.SHADOW) !== 0) this.passShadow();
+    else this.engine.step();
+    this.debugger.pass(undefined);
+  }
+
   /** One instruction under an interrupt shadow; then the shadow is over. */
   private passShadow(): void {
     const { state } = this;
@@ -319,7 +338,10 @@ export class Cpu implements VmxProcessor {
   }
 
   vmExit(exit: VmExit): void {
-    if (!exit.trap) this.debug.abandonInstruction();
+    if (!exit.trap) {
+      this.debug.abandonInstruction();
+      this.debugger.abandonInstruction();
+    }
     this.leaveGuest(exit);
   }
 
@@ -433,25 +455,55 @@ export class Cpu implements VmxProcessor {
     else deliverException(this, fault);
   }
 
-  /** Data breakpoints: the MMU must see every access to their pages. */
+  breaksAt(low: number, high: number): boolean {
+    return this.debugger.breaksAt((BigInt(high >>> 0) << 32n) | BigInt(low >>> 0));
+  }
+
+  stopsHere(): boolean {
+    const { linearRip } = this.state;
+    if (!this.debugger.breaksAt(linearRip)) return false;
+    this.debugger.reached(linearRip);
+    this.interrupt();
+    return true;
+  }
+
+  /** Makes a debugger's breakpoints and watchpoints count from now on. Only at rest. */
+  armDebugger(breakpoints: ReadonlySet<bigint>, watchpoints: readonly Watchpoint[]): void {
+    if (this.debugger.arm(breakpoints, watchpoints)) this.watchMemory();
+    this.engine.code.setStops(this.debugger.pageOffsets);
+  }
+
+  /** Data breakpoints and watchpoints: the MMU must see every access to their pages. */
   private watchMemory(): void {
     const { mmu } = this;
-    const points = this.debug.dataBreakpoints();
+    const watched = this.debugger.watchpoints.map(({ address, length }) => ({ linear: address, length }));
+    const points = [...this.debug.dataBreakpoints(), ...watched];
     mmu.watchedPages.clear();
     for (const { linear, length } of points) {
       for (const at of [linear, linear + BigInt(length - 1)])
         mmu.watchedPages.add(Number(BigInt.asUintN(64, at) >> 12n));
     }
-    mmu.onDataAccess =
-      points.length > 0
-        ? (at, length, write) => void this.debug.dataBreakpoint(at, length, write)
-        : undefined;
+    mmu.onDataAccess = points.length > 0 ? (...access) => this.dataAccess(...access) : undefined;
     mmu.flushEverything();
+  }
+
+  /** Notes the data breakpoints and watchpoints that an access meets. Returns whether a debugger wants it. */
+  private dataAccess(at: bigint, length: number, write: boolean, read: boolean, shared: boolean): boolean {
+    if (this.mmu.alone) this.debug.dataBreakpoint(at, length, write);
+    const point = this.debugger.watchpointAt(at, length, write, read);
+    if (!point) return false;
+    // An instruction that shares its block comes back alone.
+    if (!shared) {
+      this.debugger.met(point, at);
+      this.interrupt();
+    }
+    return true;
   }
 
   exception(vector: number, error: number, address: bigint): void {
     this.counts.exceptions++;
     this.debug.abandonInstruction();
+    this.debugger.abandonInstruction();
     this.deliver(new Fault(vector, error, address));
     this.countTick();
     this.slowOperation();

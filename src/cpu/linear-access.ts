@@ -48,6 +48,9 @@ export abstract class LinearAccess implements LinearMemory {
    */
   protected abstract locate(low: number, high: number, write: boolean, privilege: Privilege): number;
 
+  /** Told of every access before it is made; data breakpoints and watchpoints ask for it. */
+  protected abstract accessed(address: bigint, length: number, write: boolean): void;
+
   private locateAt(address: bigint, write: boolean, privilege: Privilege): number {
     this.whole[0] = address;
     return this.locate(this.halves[0]!, this.wide ? this.halves[1]! : 0, write, privilege);
@@ -67,6 +70,7 @@ export abstract class LinearAccess implements LinearMemory {
   }
 
   readBytes(address: bigint, length: number, privilege: Privilege = "current"): Uint8Array {
+    this.accessed(address, length, false);
     const result = new Uint8Array(length);
     for (const piece of this.pieces(address, length, false, privilege)) {
       const { host, offset } = piece;
@@ -77,6 +81,7 @@ export abstract class LinearAccess implements LinearMemory {
   }
 
   writeBytes(address: bigint, bytes: Uint8Array, privilege: Privilege = "current"): void {
+    this.accessed(address, bytes.length, true);
     for (const { host, physical, length, offset } of this.pieces(address, bytes.length, true, privilege)) {
       if (host !== NOT_RAM) {
         if (this.code.has(host >>> 12)) this.code.written(host, length);
@@ -91,6 +96,7 @@ export abstract class LinearAccess implements LinearMemory {
 
   read(address: bigint, size: 1 | 2 | 4 | 8, privilege: Privilege = "current"): bigint {
     if (Number(address & 0xfffn) + size <= 4096) {
+      this.accessed(address, size, false);
       const host = this.locateAt(address, false, privilege);
       if (host !== NOT_RAM) {
         if (size === 8) return this.view.getBigUint64(host, true);
@@ -107,6 +113,7 @@ export abstract class LinearAccess implements LinearMemory {
 
   write(address: bigint, size: 1 | 2 | 4 | 8, value: bigint, privilege: Privilege = "current"): void {
     if (Number(address & 0xfffn) + size <= 4096) {
+      this.accessed(address, size, true);
       const host = this.locateAt(address, true, privilege);
       if (host !== NOT_RAM) {
         if (this.code.has(host >>> 12)) this.code.written(host, size);

@@ -7,13 +7,14 @@
  */
 import { Vector } from "../isa/emit.js";
 import { Flag } from "../isa/flags.js";
-import { CR3, CR4, FLAG_OTHERS, JUMP_CACHE, TLB_READ, TLB_WRITE } from "../isa/state.js";
+import { CR3, CR4, FLAG_OTHERS, JUMP_CACHE, LEFT, TLB_READ, TLB_WRITE } from "../isa/state.js";
 import { NOT_RAM, type PhysicalMap } from "../memory/physical.js";
 import { BounceBuffer } from "./bounce.js";
 import type { CodePages } from "./code-pages.js";
 import type { TlbControl } from "./context.js";
 import { Cr4 } from "./control-bits.js";
 import type { CpuState } from "./cpu-state.js";
+import { RunAlone } from "./debugger.js";
 import { Fault } from "./fault.js";
 import { LinearAccess } from "./linear-access.js";
 import type { Privilege } from "./linear-memory.js";
@@ -48,8 +49,13 @@ export class Mmu extends LinearAccess implements TlbControl {
   private spaceKey = -1;
   /** The views of the current address space and mode, as far as they are needed. */
   private readonly siblings: (TlbView | undefined)[] = [undefined, undefined, undefined, undefined];
-  /** Asked for data breakpoints; undefined while none is armed. */
-  onDataAccess: ((linear: bigint, length: number, write: boolean) => void) | undefined;
+  /**
+   * Asked for data breakpoints and watchpoints; undefined while there is none. True: the access is wanted, and its
+   * instruction has to run alone if it does not (`shared`).
+   */
+  onDataAccess:
+    | ((linear: bigint, length: number, write: boolean, read: boolean, shared: boolean) => boolean)
+    | undefined;
   /** No translation of this page may be entered in a TLB (data breakpoints). Indexed by pageNumber. */
   readonly watchedPages = new Set<number>();
 
@@ -339,7 +345,7 @@ export class Mmu extends LinearAccess implements TlbControl {
     const { translator, bounce } = this;
     if (!translator.canonical(high)) throw new Fault(stack ? Vector.SS : Vector.GP, 0);
     this.setAccess(write, false);
-    if (this.onDataAccess && this.watchedPages.size > 0) this.watch(low, high, bytes, write);
+    if (this.onDataAccess && this.watch(low, high, bytes, write, !write || update)) return RESOLVE_FAULT;
     const inPage = 4096 - (low & 0xfff);
     const page = translator.translate(low, high);
     if (bytes <= inPage) {
@@ -374,8 +380,20 @@ export class Mmu extends LinearAccess implements TlbControl {
     return address;
   }
 
-  private watch(low: number, high: number, bytes: number, write: boolean): void {
-    this.onDataAccess?.((BigInt(high >>> 0) << 32n) | BigInt(low >>> 0), bytes, write);
+  /** Returns true when the access is refused because the instruction has to run alone. */
+  private watch(low: number, high: number, bytes: number, write: boolean, read: boolean): boolean {
+    const linear = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+    if (!this.onDataAccess?.(linear, bytes, write, read, !this.alone) || this.alone) return false;
+    this.bounce.needsAlone = true;
+    return true;
+  }
+
+  protected accessed(address: bigint, length: number, write: boolean): void {
+    if (this.onDataAccess === undefined) return;
+    // Either a helper is at work in a block, or an event is being delivered, which does not start over.
+    const shared = !this.alone && this.state.u32(LEFT) !== 0;
+    const linear = BigInt.asUintN(this.wide ? 64 : 32, address);
+    if (this.onDataAccess(linear, length, write, !write, shared) && shared) throw new RunAlone();
   }
 
   /** Completes a write made to the bounce buffer. */

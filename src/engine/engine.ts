@@ -26,6 +26,10 @@ export interface EngineCpu {
   checkSegment(segment: number, offset: number, bytes: number, write: boolean): void;
   /** Before an instruction that runs alone is fetched; throws the fault of an instruction breakpoint. */
   beforeFetch(low: number, high: number): void;
+  /** Whether a debugger wants to stop before the instruction at a linear address. */
+  breaksAt(low: number, high: number): boolean;
+  /** The instruction at RIP may have a debugger's breakpoint: returns true, and the run is to end, when it has. */
+  stopsHere(): boolean;
   /** After an instruction that ran alone completed. */
   afterStep(): void;
   /** The end of the slice moves by minus `ticks`: the budget was changed behind time's back. */

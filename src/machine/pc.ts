@@ -146,6 +146,7 @@ export class Pc {
       onUnknown: (index, write) => log("msr", `${write ? "write to" : "read of"} MSR ${index.toString(16)}h`),
       eferChanged: () => cpu.modeChanged(),
     });
+    if (model.features.has("vmx")) this.msrs.add(cpu.vmx.capabilities.msrRows());
     this.interpreter = new Interpreter({
       memory: this.memory,
       cpu,
@@ -213,7 +214,7 @@ export class Pc {
     const context: CpuContext = cpu;
     const bound = new Map<string, HelperFunction>();
     for (const [name, implementation] of Object.entries(arithmeticHelpers)) {
-      bound.set(name, (record, ...args) => implementation(view, STATE_AT, record, ...args));
+      bound.set(name, (record, a, b, c, d) => implementation(view, STATE_AT, record, a, b, c, d));
     }
     for (const [name, implementation] of Object.entries(systemHelpers)) {
       bound.set(name, (_record, ...args) => {

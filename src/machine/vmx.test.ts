@@ -508,7 +508,8 @@ describe("guests in other modes", () => {
     assert.equal(bench.read("GUEST_CR0") & 1, 1);
     assert.equal(bench.read("GUEST_RIP"), (At.guest % 0x10000) + 10);
     // An EPT violation: address 64 MiB is not mapped.
-    bench.assemble(At.guest + 10, (a) => a.mov(eax, dword(0x400_0000)), 16);
+    bench.assemble(At.guest + 10, (a) => a.mov(eax, dword(ecx)), 16);
+    bench.pc.cpu.state.setGpr(1, 0x400_0000n);
     bench.write("GUEST_DS_LIMIT", 0xffff_ffff);
     bench.write("GUEST_DS_ACCESS_RIGHTS", 0xc093);
     bench.write("GUEST_CS_ACCESS_RIGHTS", 0x9b);

@@ -18,6 +18,8 @@ import { Handler, type ShapeTable } from "./shapes.js";
 
 /** Longest block, in instructions. */
 export const MAX_BLOCK = 64;
+/** Writes after which a page without blocks is a page of data. */
+const MOST_ASKED = 64;
 
 interface Block {
   readonly key: number;
@@ -38,6 +40,8 @@ interface CodePage {
   readonly blocks: Map<number, Block>;
   /** Blocks of crossing instructions that end on this page. */
   readonly tails: Set<Block>;
+  /** How often a write met the page while there was no block on it. */
+  askedWhileEmpty: number;
 }
 
 /** Where instruction bytes come from, and the page after them for the rare crossing instruction. */
@@ -118,6 +122,8 @@ export class CodeCache implements CodePages {
   private readonly bytes: Uint8Array;
   private readonly crossing = new Uint8Array(32);
   private next: number;
+  /** Page offsets at which a debugger may want to stop. */
+  stops: ReadonlySet<number> = new Set();
   /** Called when a host page gets its first block: it must leave the write TLBs. */
   onProtect: (host: number) => void = () => {};
   /** Called after everything was dropped. */
@@ -138,8 +144,17 @@ export class CodeCache implements CodePages {
     this.next = arena.at + RECORD_SIZE * 4;
   }
 
+  /**
+   * A page whose code was overwritten is kept for a while, as it will soon hold code again if a program generates it:
+   * leaving the write TLBs costs more than a few slow writes.
+   */
   has(hostPage: number): boolean {
-    return this.pages.has(hostPage);
+    const page = this.pages.get(hostPage);
+    if (!page) return false;
+    if (page.blocks.size > 0 || page.tails.size > 0) return true;
+    if (++page.askedWhileEmpty < MOST_ASKED) return true;
+    this.pages.delete(hostPage);
+    return false;
   }
 
   overlaps(host: number, length: number): boolean {
@@ -164,7 +179,6 @@ export class CodeCache implements CodePages {
       const home = this.pages.get(block.page);
       if (home) this.kill(home, block);
     }
-    if (page.blocks.size === 0 && page.tails.size === 0) this.pages.delete(host >>> 12);
   }
 
   private kill(page: CodePage, block: Block): void {
@@ -186,6 +200,14 @@ export class CodeCache implements CodePages {
   retire(): void {
     this.next = this.arena.at + this.arena.size;
     this.onFlush();
+  }
+
+  /** Blocks end before instructions at these page offsets, but for blocks of one instruction. Only at rest. */
+  setStops(offsets: ReadonlySet<number>): void {
+    const { stops } = this;
+    if (stops.size === offsets.size && [...offsets].every((offset) => stops.has(offset))) return;
+    this.stops = offsets;
+    this.flush();
   }
 
   /** Drops everything. */
@@ -223,7 +245,9 @@ export class CodeCache implements CodePages {
       pageInSegment,
       secondPage: built.crosses ? source.nextPage() >>> 12 : undefined,
     };
-    this.page(hostPage).blocks.set(key, block);
+    const page = this.page(hostPage);
+    page.blocks.set(key, block);
+    page.askedWhileEmpty = 0;
     if (block.secondPage !== undefined) this.page(block.secondPage).tails.add(block);
     return record;
   }
@@ -241,7 +265,7 @@ export class CodeCache implements CodePages {
   private page(hostPage: number): CodePage {
     let page = this.pages.get(hostPage);
     if (!page) {
-      page = { blocks: new Map(), tails: new Set() };
+      page = { blocks: new Map(), tails: new Set(), askedWhileEmpty: 0 };
       this.pages.set(hostPage, page);
       this.onProtect(hostPage * 4096);
     }
@@ -281,6 +305,7 @@ export class CodeCache implements CodePages {
             ? Handler.tooLong
             : Handler.invalid;
       if (codeSize !== 64 && rip + (next - start) - 1 > limit) handler = Handler.tooLong; // beyond the limit: #GP(0)
+      if (most > 1 && this.stops.has(offset)) handler = Handler.stop;
       view.setUint16(record + Record.handler, handler, true);
       view.setUint16(record + Record.start, offset, true);
       view.setUint16(record + Record.next, next, true);

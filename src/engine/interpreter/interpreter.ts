@@ -3,6 +3,7 @@
  * a number of instructions, and takes every path on which generated code leaves.
  */
 
+import { RunAlone } from "../../cpu/debugger.js";
 import { Fault } from "../../cpu/fault.js";
 import { VmExit } from "../../cpu/vmx/contract.js";
 import { Decoder } from "../../isa/decode/decoder.js";
@@ -37,7 +38,9 @@ import { Handler } from "./shapes.js";
 import type { Tier0 } from "./tier0.js";
 
 /** A helper as the processor supplies it: bound to one CPU. */
-export type HelperFunction = (record: number, ...args: (number | bigint)[]) => number | bigint | void;
+/** An i32 arrives as a number, an i64 as a bigint; beyond the helper's own parameters there is nothing. */
+type Argument = number | bigint;
+export type HelperFunction = (record: number, a: Argument, b: Argument, c: Argument, d: Argument) => number | bigint | void;
 
 export interface InterpreterOptions {
   readonly memory: WebAssembly.Memory;
@@ -57,6 +60,8 @@ export class Interpreter {
   private readonly runModule: (cpu: number, record: number) => number;
   /** What stopped the instruction that just ran, if it was a VM exit. */
   private vmExit: VmExit | undefined;
+  /** The next instruction is one that no debugger wants to stop at. */
+  private passing = false;
 
   constructor(options: InterpreterOptions) {
     const { memory, cpu, tier0, helpers } = options;
@@ -87,15 +92,18 @@ export class Interpreter {
   /** Wraps every declared helper so that a thrown {@link Fault} becomes the pending exception. */
   private bindHelpers(helpers: ReadonlyMap<string, HelperFunction>): WebAssembly.ModuleImports {
     const bound: WebAssembly.ModuleImports = {};
-    for (const { name, pure, result } of allHelpers()) {
+    for (const { name, pure, result, params } of allHelpers()) {
       const implementation = helpers.get(name);
       if (!implementation) throw new Error(`helper ${name} has no implementation`);
+      if (params.length > 4) throw new Error(`helper ${name} has more than four parameters`);
       const onFault = result === "i32" ? RunExit.fault : result === "i64" ? 0n : undefined;
+      // Named parameters: a rest array would be allocated for every call.
       bound[name] = pure
-        ? (_cpu: number, record: number, ...args: (number | bigint)[]) => implementation(record, ...args)
-        : (_cpu: number, record: number, ...args: (number | bigint)[]) => {
+        ? (_cpu: number, record: number, a: Argument, b: Argument, c: Argument, d: Argument) =>
+            implementation(record, a, b, c, d)
+        : (_cpu: number, record: number, a: Argument, b: Argument, c: Argument, d: Argument) => {
             try {
-              return implementation(record, ...args);
+              return implementation(record, a, b, c, d);
             } catch (thrown) {
               this.setPending(thrown);
               return onFault;
@@ -111,6 +119,10 @@ export class Interpreter {
     if (thrown instanceof VmExit) {
       this.vmExit = thrown;
       view.setInt32(base + PENDING, Pending.stop, true);
+      return;
+    }
+    if (thrown instanceof RunAlone) {
+      view.setInt32(base + PENDING, Pending.alone, true);
       return;
     }
     if (!(thrown instanceof Fault)) throw thrown;
@@ -170,13 +182,26 @@ export class Interpreter {
     const vector = view.getInt32(base + PENDING, true);
     view.setInt32(base + PENDING, Pending.none, true);
     if (vector === Pending.alone) this.step();
-    else if (vector === Pending.stop) this.leaveGuest();
+    else if (vector === Pending.stop) {
+      if (this.vmExit) this.leaveGuest();
+      else if (!cpu.stopsHere()) this.stepOver();
+    }
     else if (vector >= 0) {
       cpu.exception(
         vector,
         view.getInt32(base + PENDING_ERROR, true),
         view.getBigUint64(base + PENDING_ADDRESS, true),
       );
+    }
+  }
+
+  /** Runs the instruction before which a debugger could have stopped. */
+  private stepOver(): void {
+    this.passing = true;
+    try {
+      this.step();
+    } finally {
+      this.passing = false;
     }
   }
 
@@ -257,7 +282,13 @@ export class Interpreter {
       const nextLow = ((low & ~0xfff) + 4096) | 0;
       const nextHigh = nextLow === 0 && (mode & 3) === 2 ? (high + 1) | 0 : high;
       const source = { hostPage: page, limit, nextPage: () => this.codePage(nextLow, nextHigh) };
-      if (cpu.mmu.alone) cpu.beforeFetch(low, high);
+      if (cpu.mmu.alone) {
+        if (!this.passing && this.code.stops.has(low & 0xfff) && cpu.breaksAt(low, high)) {
+          view.setInt32(base + PENDING, Pending.stop, true);
+          return 0;
+        }
+        cpu.beforeFetch(low, high);
+      }
       return find(source, low & 0xfff, mode, ripLow >>> 0);
     } catch (thrown) {
       this.setPending(thrown);

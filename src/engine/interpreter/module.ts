@@ -20,6 +20,7 @@ import {
   NEXT_RIP,
   PENDING,
   PENDING_ERROR,
+  Pending,
   RIP,
   SEGMENT_BASE,
   SEGMENT_LIMIT,
@@ -121,7 +122,8 @@ export function buildInterpreter(
   const invalid = special(6);
   const tooLong = special(13, 0);
   const notAvailable = special(7);
-  m.elementsAt(0, [invalid, invalid, invalid, invalid, tooLong, notAvailable, ...cold]);
+  const stop = special(Pending.stop);
+  m.elementsAt(0, [invalid, invalid, invalid, invalid, tooLong, notAvailable, stop, ...cold]);
 
   const run = m.function(I32x2, ["i32"], (f) =>
     emitRun(f, shapes.slice(0, hotCount), runtime, imports, handlerType, options),

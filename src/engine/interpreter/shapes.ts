@@ -20,7 +20,9 @@ export const Handler = {
   tooLong: 4,
   /** x87, MMX or SSE state not available: #NM. */
   notAvailable: 5,
-  first: 6,
+  /** A debugger may want to stop before this instruction. */
+  stop: 6,
+  first: 7,
 } as const;
 
 /** The name under which shapes share a handler. */
