@@ -16,6 +16,8 @@ export interface Attendance {
   readonly seconds: number;
   /** Whether to print at the end what was counted. */
   readonly statistics: boolean;
+  /** Runs the machine in the place of its own `run`: a debugger. */
+  readonly runner?: { run(): Promise<MachineExit>; end(): void } | undefined;
 }
 
 /** The status that says how the guest ended. */
@@ -24,6 +26,8 @@ function exitStatus(exit: MachineExit): number {
     case "power-off":
     case "reset":
     case "paused":
+    case "breakpoint":
+    case "watchpoint":
       return ExitStatus.poweredOff;
     case "debug-exit":
       // QEMU's convention, so that the scripts that score kvm-unit-tests work unchanged.
@@ -34,12 +38,13 @@ function exitStatus(exit: MachineExit): number {
 }
 
 /** Runs the machine, disposes of it, and returns the exit status. */
-export async function attend(machine: Machine, { seconds, statistics }: Attendance): Promise<number> {
+export async function attend(machine: Machine, { seconds, statistics, runner }: Attendance): Promise<number> {
   /** Set when it was not the guest that ended the run. */
   let status: number | undefined;
   const stop = (why: number) => {
     status ??= why;
     machine.pause();
+    runner?.end();
   };
   const onSignal = (signal: NodeJS.Signals) => stop(ExitStatus.signal + constants.signals[signal]);
   // Whoever read the output has gone: nobody is left to run for.
@@ -58,7 +63,7 @@ export async function attend(machine: Machine, { seconds, statistics }: Attendan
     : undefined;
   try {
     const started = performance.now();
-    const exit = await machine.run();
+    const exit = await (runner ?? machine).run();
     if (statistics) printStatistics(machine, (performance.now() - started) / 1000);
     if (exit.reason === "triple-fault") {
       const { rip } = machine.registers();

@@ -55,6 +55,13 @@ export const runOptions = [
   { name: "vga", value: "KIND", help: "none" },
   { name: "device", value: "SPEC", help: "isa-debug-exit (always there), pc-testdev" },
   { name: "d", value: "ITEMS", help: "log accesses to what is not there, to standard error: unclaimed,msr" },
+  {
+    name: "gdb",
+    value: "ADDRESS",
+    help: "wait for GDB on [HOST:]PORT; HOST is 127.0.0.1 unless given",
+  },
+  { name: "s", help: "short for --gdb 1234" },
+  { name: "S", help: "with --gdb: stand still until the debugger says continue" },
   { name: "help", aliases: ["h"], help: "this text" },
 ] as const satisfies readonly OptionRow[];
 
@@ -118,7 +125,7 @@ export function parseSize(text: string): number {
 export function optionHelp(): string {
   return (runOptions as readonly OptionRow[])
     .map(({ name, aliases, value, help }) => {
-      const spellings = [`--${name}`, ...(aliases ?? []).map((alias) => `-${alias}`)].join(", ");
+      const spellings = [`${name.length === 1 ? "-" : "--"}${name}`, ...(aliases ?? []).map((alias) => `-${alias}`)].join(", ");
       return `  ${`${spellings}${value ? ` ${value}` : ""}`.padEnd(26)} ${help}`;
     })
     .join("\n");

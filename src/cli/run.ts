@@ -9,6 +9,7 @@ import { UsageError } from "../host/usage-error.js";
 import { checkMemory, DEFAULT_MEMORY } from "../machine/config.js";
 import { Machine } from "../machine/machine.js";
 import { attend } from "./attend.js";
+import { debugMachine, parseGdbAddress } from "./gdb-option.js";
 import { builtinGuest, debianImages, type GuestImages } from "./guests.js";
 import { readImage, readKernel } from "./image-file.js";
 import { optionHelp, type ParsedOptions, parseRunOptions, parseSize, type RunOptionName } from "./options.js";
@@ -168,6 +169,9 @@ export async function run(words: readonly string[]): Promise<number> {
   const statistics = options.choice("stats", ["none", "engine"], "none") === "engine";
   const debugToStderr = options.choice("debugcon", ["none", "stderr"], "none") === "stderr";
   const logged = options.list("d", ["unclaimed", "msr"]);
+  const gdb = options.last("gdb") ?? (options.has("s") ? "1234" : undefined);
+  const gdbAddress = gdb === undefined || gdb === "none" ? undefined : parseGdbAddress(gdb);
+  if (options.has("S") && !gdbAddress) throw new UsageError("-S waits for a debugger: it goes with -s or --gdb.");
 
   const quiet = options.has("quiet");
   const progress = (text: string) => {
@@ -176,5 +180,13 @@ export async function run(words: readonly string[]): Promise<number> {
   const machine = await Machine.create({ ...config, ...(await images(guest, options, progress)) });
   if (debugToStderr) machine.onDebugByte = (byte) => process.stderr.write(Uint8Array.of(byte));
   if (logged.size > 0) machine.onLog = logger(logged);
-  return attend(machine, { seconds, statistics });
+  if (!gdbAddress) return attend(machine, { seconds, statistics });
+  const debugged = await debugMachine(machine, gdbAddress, options.has("S"));
+  const { host, port } = debugged.address;
+  progress(`waiting for GDB: target remote ${host.includes(":") ? `[${host}]` : host}:${port}`);
+  try {
+    return await attend(machine, { seconds, statistics, runner: debugged.runner });
+  } finally {
+    debugged.close();
+  }
 }

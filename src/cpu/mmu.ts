@@ -258,6 +258,11 @@ export class Mmu extends LinearAccess implements TlbControl {
     return new WalkExplainer(this.translator, this.physical, this.view).explain(question);
   }
 
+  /** The TLB views that hold something, for debuggers. */
+  describeViews(): { pcid: number; vpid: number; entries: number }[] {
+    return Array.from(this.pool.touched(), ({ pcid, vpid, entries }) => ({ pcid, vpid, entries }));
+  }
+
   private setAccess(write: boolean, fetch: boolean): void {
     const { state } = this;
     this.translator.setAccess(write, fetch, state.cpl === 3, (state.u32(FLAG_OTHERS) & Flag.AC) !== 0);

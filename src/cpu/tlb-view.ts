@@ -157,6 +157,15 @@ export class TlbView {
     return (low + this.words[at + 2]!) >>> 0;
   }
 
+  /** Translations in the read and the write TLB. */
+  get entries(): number {
+    let count = 0;
+    for (const table of [this.read >>> 2, this.write >>> 2]) {
+      for (let i = 0; i < TLB_ENTRIES; i++) if (this.words[table + i * 4] !== emptyTag(i)) count++;
+    }
+    return count;
+  }
+
   /** Whether the slot of an address holds nothing. */
   isFree(table: "read" | "write", low: number): boolean {
     const index = (low >>> 12) & (TLB_ENTRIES - 1);

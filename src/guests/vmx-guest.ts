@@ -3,8 +3,8 @@
  * every VM exit on the serial console, a letter each. For tests of VMX by nothing but instructions.
  */
 import {
-  al,
   Assembler,
+  al,
   ax,
   byte,
   cr0,

@@ -10,6 +10,9 @@ import { writeAcpiTables } from "../boot/acpi/tables.js";
 import { loadKernel } from "../boot/detect.js";
 import { memoryMap } from "../boot/e820.js";
 import { writeSmbiosTables } from "../boot/smbios.js";
+import type { DebuggerStop } from "../cpu/debugger.js";
+import type { VmxObserver } from "../cpu/vmx/observer.js";
+import type { VmxOperation } from "../cpu/vmx/vmx-unit.js";
 import { prepareTier0 } from "../engine/interpreter/tier0.js";
 import { gunzip } from "../host/gunzip.js";
 import { breathe, Sleep } from "../host/pause.js";
@@ -17,6 +20,7 @@ import { NOT_RAM } from "../memory/physical.js";
 import { TICKS_PER_SECOND } from "../time/timeline.js";
 import { checkMemory, DEFAULT_CPU, DEFAULT_MEMORY, type MachineConfig } from "./config.js";
 import { SerialConsole } from "./console.js";
+import { DebugControl } from "./debug-control.js";
 import { applyEntryState } from "./entry.js";
 import { type LogKind, Pc } from "./pc.js";
 import { type RegisterFile, readRegisters } from "./registers.js";
@@ -33,7 +37,13 @@ export type MachineExit =
   /** Triple fault, and `onReset` is `stop`. */
   | { readonly reason: "triple-fault" }
   /** {@link Machine.pause} was called. */
-  | { readonly reason: "paused" };
+  | { readonly reason: "paused" }
+  /** The next instruction has a breakpoint of {@link Machine.debug}, or the last one met a watchpoint. */
+  | DebuggerStop;
+
+/** Whether running again goes on. */
+const isPause = ({ reason }: MachineExit): boolean =>
+  reason === "paused" || reason === "breakpoint" || reason === "watchpoint";
 
 /** Host milliseconds of one burst. */
 const BURST_MS = 8;
@@ -49,12 +59,14 @@ const LARGEST_LAG = TICKS_PER_SECOND;
 
 export class Machine {
   readonly console = new SerialConsole();
+  readonly debug = new DebugControl(() => this.pc);
   /** Bytes that the guest writes to the debug console (ports 402h and E9h). */
   onDebugByte: ((byte: number) => void) | undefined;
   /** Told of every access to hardware that is not there. */
   onLog: ((kind: LogKind, text: string) => void) | undefined;
   private pc!: Pc;
   private exit: MachineExit | undefined;
+  private vmxObserver: VmxObserver | undefined;
   private resetRequested = false;
   private running = false;
   private pauseRequested = false;
@@ -130,6 +142,8 @@ export class Machine {
     });
     applyEntryState(pc.cpu, entry);
     this.console.attach(pc.board.com1);
+    this.debug.arm();
+    this.observeVmx(this.vmxObserver);
     this.epoch = performance.now();
   }
 
@@ -142,10 +156,11 @@ export class Machine {
   async run(): Promise<MachineExit> {
     if (this.disposed) throw new Error("the machine was disposed of");
     if (this.running) throw new Error("the machine is running already");
-    if (this.exit && this.exit.reason !== "paused") return this.exit;
+    if (this.exit && !isPause(this.exit)) return this.exit;
     this.running = true;
     this.pauseRequested = false;
     this.exit = undefined;
+    this.debug.arm();
     this.epoch = performance.now() - this.pc.cpu.now() / 1e6;
     try {
       while (!this.exit) {
@@ -160,7 +175,7 @@ export class Machine {
       this.running = false;
       this.console.flush();
     }
-    if (this.exit.reason !== "paused" || this.disposed) this.console.end();
+    if (!isPause(this.exit) || this.disposed) this.console.end();
     return this.exit;
   }
 
@@ -178,6 +193,7 @@ export class Machine {
         continue;
       }
       cpu.execute(Math.min(timeline.next, cpu.now() + SLICE));
+      this.exit ??= this.debug.takeStop();
       if (this.exit) return undefined;
       if (cpu.shutdown || this.resetRequested) {
         this.handleReset(cpu.shutdown);
@@ -220,6 +236,7 @@ export class Machine {
   runInstructions(count: number): void {
     const { cpu, timeline } = this.pc;
     const end = cpu.instructions + count;
+    if (this.exit && isPause(this.exit)) this.exit = undefined;
     while (cpu.instructions < end && !this.exit && !cpu.shutdown && !this.resetRequested) {
       timeline.runDue(cpu.now());
       if (cpu.idle) {
@@ -228,7 +245,38 @@ export class Machine {
         continue;
       }
       cpu.execute(Math.min(timeline.next, cpu.now() + (end - cpu.instructions)));
+      this.exit ??= this.debug.takeStop();
     }
+  }
+
+  /**
+   * Executes one instruction of a machine that does not run, and takes no interrupt before it; if the processor sleeps,
+   * time passes until it wakes up. Returns how the guest ended, if it did, or the watchpoint that was met.
+   */
+  stepInstruction(): MachineExit | undefined {
+    if (this.exit && !isPause(this.exit)) return this.exit;
+    const { cpu, timeline } = this.pc;
+    this.exit = undefined;
+    this.debug.arm();
+    timeline.runDue(cpu.now());
+    if (cpu.halted) {
+      while (cpu.idle && timeline.next !== Number.POSITIVE_INFINITY) {
+        cpu.skipTo(timeline.next);
+        timeline.runDue(cpu.now());
+      }
+      cpu.execute(cpu.now() + 1);
+    } else cpu.stepInstruction();
+    const stop = this.debug.takeStop();
+    if (!this.exit && (cpu.shutdown || this.resetRequested)) this.handleReset(cpu.shutdown);
+    this.console.flush();
+    return this.exit ?? stop;
+  }
+
+  /** Presses the reset button. */
+  reset(): void {
+    this.resetRequested = false;
+    this.powerOn();
+    this.sleep.wake();
   }
 
   /** Instructions retired since power-on. */
@@ -249,6 +297,19 @@ export class Machine {
   /** @internal The whole memory, with the CPU's state and tables in front of guest RAM (memory-layout.ts). */
   get rawMemory(): ArrayBuffer {
     return this.pc.memory.buffer;
+  }
+
+  /** Tells `observer` of VM entries and VM exits, until it is another or none; a CPU without VMX has nothing to tell. */
+  observeVmx(observer: VmxObserver | undefined): void {
+    this.vmxObserver = observer;
+    // Absent where the CPU has no VMX.
+    const vmx: VmxOperation | undefined = this.pc.cpu.vmx;
+    if (vmx !== undefined) vmx.observer = observer;
+  }
+
+  /** @internal The PC until the next reset, for what looks into it (src/inspect/). */
+  get parts(): Pc {
+    return this.pc;
   }
 
   registers(): RegisterFile {

@@ -24,13 +24,7 @@ it("VMXON, VMLAUNCH and VMRESUME: CPUID, HLT, I/O, MSR and timer exits", async (
       [ExitReason.preemptionTimerExpired]: "t",
       [ExitReason.vmcall]: ".",
     },
-    skip: [
-      ExitReason.cpuid,
-      ExitReason.hlt,
-      ExitReason.ioInstruction,
-      ExitReason.rdmsr,
-      ExitReason.wrmsr,
-    ],
+    skip: [ExitReason.cpuid, ExitReason.hlt, ExitReason.ioInstruction, ExitReason.rdmsr, ExitReason.wrmsr],
     code: (a) => {
       a.cpuid();
       a.in(al, 0x80);

@@ -22,8 +22,23 @@ const AccessType = {
 const range = (first: number, last: number): number[] =>
   Array.from({ length: (last - first) / 16 + 1 }, (_, i) => first + i * 16);
 
-const { ID, VERSION, TPR, EOI, LDR, DFR, SVR, ISR, ESR, ICR, ICR_HIGH, LVT_TIMER, LVT_ERROR, INITIAL_COUNT, DIVIDE } =
-  VirtualRegister;
+const {
+  ID,
+  VERSION,
+  TPR,
+  EOI,
+  LDR,
+  DFR,
+  SVR,
+  ISR,
+  ESR,
+  ICR,
+  ICR_HIGH,
+  LVT_TIMER,
+  LVT_ERROR,
+  INITIAL_COUNT,
+  DIVIDE,
+} = VirtualRegister;
 const LVTS = range(LVT_TIMER, LVT_ERROR);
 const TABLES_END = 0x270;
 
@@ -76,7 +91,9 @@ export class ApicAccess implements ApicAccessPage {
     if (controls.hasSecondary("apicRegisterVirtualization")) {
       return (write ? WRITABLE : READABLE).has(register);
     }
-    return write && controls.hasSecondary("virtualInterruptDelivery") && (register === EOI || register === ICR);
+    return (
+      write && controls.hasSecondary("virtualInterruptDelivery") && (register === EOI || register === ICR)
+    );
   }
 
   onApicWrite(offset: number): void {
@@ -100,7 +117,7 @@ export class ApicAccess implements ApicAccessPage {
         return;
       case ICR: {
         const command = apic.page.read(ICR);
-        const self = ((command & ICR_SELF_IPI_MASK) >>> 0) === ICR_SELF_IPI && (command & 0xf0) !== 0;
+        const self = (command & ICR_SELF_IPI_MASK) >>> 0 === ICR_SELF_IPI && (command & 0xf0) !== 0;
         if (!delivers || !self) break;
         apic.selfIpi(command & 0xff);
         return;

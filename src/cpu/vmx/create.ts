@@ -6,6 +6,7 @@ import type { RuleFailure } from "./checks/rule.js";
 import { enterGuest, failEntry } from "./entry.js";
 import type { VmxProcessor } from "./entry-processor.js";
 import { exitGuest } from "./exit.js";
+import { observedEntry, observedEntryFailure } from "./observer.js";
 import { VmxOperation, type VmxTranslations } from "./vmx-unit.js";
 
 /**
@@ -20,16 +21,27 @@ export function createVmx(
   physical: PhysicalMap,
   onRuleFailed?: (failure: RuleFailure) => void,
 ): VmxOperation {
-  return new VmxOperation({
+  const vmx: VmxOperation = new VmxOperation({
     processor,
     capabilities: new VmxCapabilities(model),
     physical,
     translations,
     transitions: {
-      enterGuest: (vmcs) => enterGuest(processor, vmcs),
-      failEntry: (vmcs, reason, qualification) => failEntry(processor, vmcs, reason, qualification),
+      enterGuest: (vmcs) => {
+        const entered = enterGuest(processor, vmcs);
+        if (entered) vmx.observer?.onEntry(observedEntry(vmcs, !vmcs.launched));
+        else vmx.observer?.onEntryFailure(observedEntryFailure(vmcs, !vmcs.launched, processor.state));
+        return entered;
+      },
+      failEntry: (vmcs, reason, qualification) => {
+        failEntry(processor, vmcs, reason, qualification);
+        vmx.observer?.onEntryFailure(
+          observedEntryFailure(vmcs, !vmcs.launched, processor.state, vmx.lastFailure),
+        );
+      },
       exitGuest: (vmcs, exit) => exitGuest(processor, vmcs, exit),
     },
     ...(onRuleFailed === undefined ? {} : { onRuleFailed }),
   });
+  return vmx;
 }

@@ -2,8 +2,9 @@
  * The controls of a running guest, read from its VMCS once at VM entry: they cannot change before the next VM exit
  * (SDM vol. 3, 25.6-25.8).
  */
-import { EntryControl, ExitControl, PinControl, PrimaryControl, SecondaryControl } from "./controls.js";
+
 import type { VmcsAccess } from "./contract.js";
+import { EntryControl, ExitControl, PinControl, PrimaryControl, SecondaryControl } from "./controls.js";
 import { VmcsField } from "./fields.js";
 
 export class GuestControls {

@@ -8,6 +8,7 @@ import type { Mmu } from "../mmu.js";
 import type { VmxCapabilities } from "./capabilities.js";
 import type { VmxContext, VmxUnit } from "./contract.js";
 import type { Guest } from "./events.js";
+import type { VmxObserver } from "./observer.js";
 
 /** Guest-state activity (SDM vol. 3, 25.4.2). */
 export const Activity = { active: 0, hlt: 1, shutdown: 2, waitForSipi: 3 } as const;
@@ -27,6 +28,7 @@ export interface TransitionUnit extends VmxUnit {
   /** What VMX root operation intercepts. */
   readonly rootIntercepts: Intercepts;
   readonly capabilities: VmxCapabilities;
+  readonly observer?: VmxObserver | undefined;
 }
 
 export interface VmxProcessor extends VmxContext {

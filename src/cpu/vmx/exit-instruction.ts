@@ -2,11 +2,10 @@
  * What a VM exit tells about the instruction that caused it: operands, in VM-exit instruction information and exit
  * qualification (SDM vol. 3, 28.2.1 and 28.2.5). The instruction is decoded again; only VM exits ask.
  */
-import { Decoder, DecodeResult } from "../../isa/decode/decoder.js";
+import { DecodeResult, Decoder } from "../../isa/decode/decoder.js";
 import { Instruction, NO_REGISTER, RIP_BASE } from "../../isa/instruction.js";
-import { NEXT_RIP } from "../../isa/state.js";
+import { MODE, NEXT_RIP } from "../../isa/state.js";
 import { codeSizeOf } from "../mode.js";
-import { MODE } from "../../isa/state.js";
 import type { VmxProcessor } from "./entry-processor.js";
 import { instructionInformation, type MemoryOperand } from "./memory-operand.js";
 
@@ -23,7 +22,9 @@ export function currentInstruction(processor: VmxProcessor): Instruction {
   const instruction = new Instruction();
   const size = codeSizeOf(processor.state.u32(MODE));
   if (decoder.decode(bytes, 0, bytes.length, size, instruction) !== DecodeResult.Ok) {
-    throw new Error(`cannot decode the instruction that ran: ${[...bytes].map((b) => b.toString(16)).join(" ")}`);
+    throw new Error(
+      `cannot decode the instruction that ran: ${[...bytes].map((b) => b.toString(16)).join(" ")}`,
+    );
   }
   return instruction;
 }
@@ -39,8 +40,7 @@ export function memoryOperand(processor: VmxProcessor, instruction: Instruction)
   if (!instruction.memory) return undefined;
   const { addressSize, segment, base, index, scale } = instruction;
   const relative = base === RIP_BASE;
-  const displacement =
-    BigInt(instruction.displacement) + (relative ? processor.state.u64(NEXT_RIP) : 0n);
+  const displacement = BigInt(instruction.displacement) + (relative ? processor.state.u64(NEXT_RIP) : 0n);
   return {
     addressSize,
     segment,

@@ -39,6 +39,7 @@ const TABLE_LIMIT = 0xffff;
 /** VMX abort: the indicator goes to bytes 4-7 of the VMCS region, and the processor stops. */
 export function abort(processor: VmxProcessor, vmcs: VmcsAccess, indicator: number): void {
   processor.physicalMemory.write32(Number(vmcs.pointer) + 4, indicator);
+  processor.vmx.observer?.onAbort({ vmcs: vmcs.pointer, indicator });
   processor.stop();
 }
 
@@ -118,13 +119,7 @@ function loadSegments(processor: VmxProcessor, vmcs: VmcsAccess, long: boolean):
     [SegmentIndex.FS as number, vmcs.read(VmcsField.HOST_FS_BASE)],
     [SegmentIndex.GS as number, vmcs.read(VmcsField.HOST_GS_BASE)],
   ]);
-  for (const index of [
-    SegmentIndex.ES,
-    SegmentIndex.SS,
-    SegmentIndex.DS,
-    SegmentIndex.FS,
-    SegmentIndex.GS,
-  ]) {
+  for (const index of [SegmentIndex.ES, SegmentIndex.SS, SegmentIndex.DS, SegmentIndex.FS, SegmentIndex.GS]) {
     const value = selector(index);
     const rights = value === 0 ? Rights.unusable : DATA;
     state.setSegment(index, { selector: value, base: bases.get(index) ?? 0n, limit: FLAT, rights });

@@ -2,11 +2,11 @@
 import { Register } from "../../isa/emit.js";
 import { Flag } from "../../isa/flags.js";
 import * as S from "../../isa/state.js";
+import type { CpuEvent } from "../event.js";
 import { Efer } from "../mmu.js";
 import { SHADOW_MOV_SS } from "../segment-load.js";
-import { EntryControl } from "./controls.js";
-import type { CpuEvent } from "../event.js";
 import type { VmExit } from "./contract.js";
+import { EntryControl } from "./controls.js";
 import type { GuestControls } from "./entry-controls.js";
 import { IA32_DEBUGCTL, IA32_PAT, usesPdpteRegisters } from "./entry-load.js";
 import type { VmxProcessor } from "./entry-processor.js";
@@ -110,4 +110,3 @@ function saveEntryControl(processor: VmxProcessor, controls: GuestControls): voi
   const value = long ? entry | EntryControl.ia32eModeGuest : entry;
   controls.vmcs.write(VmcsField.ENTRY_CONTROLS, BigInt(value >>> 0));
 }
-

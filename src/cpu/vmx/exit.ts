@@ -56,12 +56,7 @@ function interruptedDelivery({ delivering }: VmxProcessor, exit: VmExit): CpuEve
 }
 
 /** The VM-exit information fields (28.2). */
-function record(
-  processor: VmxProcessor,
-  vmcs: VmcsAccess,
-  exit: VmExit,
-  during: CpuEvent | undefined,
-): void {
+function record(processor: VmxProcessor, vmcs: VmcsAccess, exit: VmExit, during: CpuEvent | undefined): void {
   const { state } = processor;
   const unblocked = processor.guest.iretUnblocked(processor.now());
   const memory = MEMORY_ACCESS.has(exit.reason);
@@ -73,10 +68,7 @@ function record(
   );
   vmcs.write(VmcsField.EXIT_INTERRUPTION_INFO, 0n);
   vmcs.write(VmcsField.EXIT_INSTRUCTION_LENGTH, instructionLength(processor, exit, during));
-  vmcs.write(
-    VmcsField.IDT_VECTORING_INFO,
-    during ? BigInt(interruptionInformation(state, during)) : 0n,
-  );
+  vmcs.write(VmcsField.IDT_VECTORING_INFO, during ? BigInt(interruptionInformation(state, during)) : 0n);
   if (during?.error !== undefined) {
     vmcs.write(VmcsField.IDT_VECTORING_ERROR_CODE, BigInt(during.error >>> 0));
   }

@@ -7,12 +7,17 @@ import {
   vmptrst,
   vmxoff,
   vmxPointer,
+  vmxSucceed,
 } from "./instructions.js";
-import { invalidateTranslations, vmfunc } from "./invalidation.js";
-import { vmreadToMemory, vmreadToRegister, vmwriteFromMemory, vmwriteFromRegister } from "./vmcs-access.js";
+import { checkInvalidationType, invalidateTranslations, vmfunc } from "./invalidation.js";
+import { checkVmread, checkVmwrite, vmread, vmwrite } from "./vmcs-access.js";
 
-// biome-ignore lint/suspicious/noConfusingVoidType: a helper without a result returns nothing
-export type VmxHelper = (context: VmxInstructionContext, ...args: (number | bigint)[]) => number | void;
+// biome-ignore-start lint/suspicious/noConfusingVoidType: a helper without a result returns nothing
+export type VmxHelper = (
+  context: VmxInstructionContext,
+  ...args: (number | bigint)[]
+) => number | bigint | void;
+// biome-ignore-end lint/suspicious/noConfusingVoidType: as above
 
 const implementations = {
   beginVmx,
@@ -21,10 +26,12 @@ const implementations = {
   vmxoff,
   vmcall,
   vmEntry,
-  vmreadToMemory,
-  vmreadToRegister,
-  vmwriteFromMemory,
-  vmwriteFromRegister,
+  vmxSucceed,
+  checkVmread,
+  vmread,
+  checkVmwrite,
+  vmwrite,
+  checkInvalidationType,
   invalidateTranslations,
   vmfunc,
 };

@@ -5,7 +5,6 @@ import { ExitReason } from "./exit-reason.js";
 import { VmcsField as F } from "./fields.js";
 import { vmxHelpers } from "./helpers-vmx.js";
 import {
-  FREE,
   LONG_GUEST,
   outcome,
   VMCS_A,
@@ -14,7 +13,6 @@ import {
   writeFields,
 } from "./vmx-fixture.test.helper.js";
 
-export const OPERAND = BigInt(FREE);
 export const RCX = 1;
 export const RDX = 2;
 
@@ -36,13 +34,12 @@ export function run(cpu: VmxTestCpu, name: string, ...args: (number | bigint)[])
   return out;
 }
 
-/** An instruction with a pointer in memory. */
+/** An instruction with a pointer as its memory operand. */
 export function pointer(cpu: VmxTestCpu, reason: number, value: bigint): string {
-  cpu.setQuad(FREE, value);
   cpu.state.rflags = 0x8d7;
   const begun = outcome(() => vmxHelpers.beginVmx!(cpu, reason, -1, -1));
   if (typeof begun !== "string") return `exit ${begun.reason}`;
-  return begun === "done" ? run(cpu, "vmxPointer", reason, OPERAND) : begun;
+  return begun === "done" ? run(cpu, "vmxPointer", reason, value) : begun;
 }
 
 export const vmxon = (cpu: VmxTestCpu, at = VMXON_REGION) => pointer(cpu, ExitReason.vmxon, at);
@@ -58,4 +55,19 @@ export function started(model?: string): VmxTestCpu {
   assert.equal(vmptrld(cpu, VMCS_A), "success");
   writeFields(cpu.vmx.current!, LONG_GUEST);
   return cpu;
+}
+
+/** VMREAD of the field whose encoding is in RCX, to RDX. */
+export function vmread(cpu: VmxTestCpu): string {
+  cpu.state.rflags = 0x8d7;
+  if (vmxHelpers.checkVmread!(cpu, RCX) === 0) return result(cpu);
+  cpu.state.setGpr(RDX, vmxHelpers.vmread!(cpu, RCX) as bigint);
+  return run(cpu, "vmxSucceed");
+}
+
+/** VMWRITE of RDX to the field whose encoding is in RCX. */
+export function vmwrite(cpu: VmxTestCpu): string {
+  cpu.state.rflags = 0x8d7;
+  if (vmxHelpers.checkVmwrite!(cpu, RCX) === 0) return result(cpu);
+  return run(cpu, "vmwrite", RCX, cpu.state.gpr(RDX));
 }

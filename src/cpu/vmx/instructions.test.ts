@@ -9,14 +9,14 @@ import { ExitReason } from "./exit-reason.js";
 import { VmcsField as F } from "./fields.js";
 import { vmxHelpers } from "./helpers-vmx.js";
 import {
-  OPERAND,
   RCX,
-  RDX,
   result,
   run,
   started,
   vmclear,
   vmptrld,
+  vmread,
+  vmwrite,
   vmxon,
 } from "./instructions.test.helper.js";
 import { outcome, SHADOW_VMCS, VMCS_A, VMCS_B, VMXON_REGION, VmxTestCpu } from "./vmx-fixture.test.helper.js";
@@ -120,21 +120,19 @@ test("VMCLEAR and VMPTRLD: addresses and revision identifiers", () => {
 
 test("VMCLEAR of the current VMCS, and VMPTRST", () => {
   const cpu = started();
-  assert.equal(run(cpu, "vmptrst", OPERAND), "success");
-  assert.equal(cpu.memory.read(OPERAND, 8), VMCS_A);
+  assert.equal(vmxHelpers.vmptrst!(cpu), VMCS_A);
   assert.equal(vmclear(cpu, VMCS_B), "success");
   assert.equal(cpu.vmx.current?.pointer, VMCS_A);
   assert.equal(vmclear(cpu, VMCS_A), "success");
   assert.equal(cpu.vmx.current, undefined);
-  assert.equal(run(cpu, "vmptrst", OPERAND), "success");
-  assert.equal(cpu.memory.read(OPERAND, 8), 0xffff_ffff_ffff_ffffn);
+  assert.equal(vmxHelpers.vmptrst!(cpu), 0xffff_ffff_ffff_ffffn);
 });
 
 test("without a current VMCS: VMfailInvalid", () => {
   const cpu = new VmxTestCpu();
   vmxon(cpu);
-  assert.equal(run(cpu, "vmreadToRegister", RCX, RDX), "invalid");
-  assert.equal(run(cpu, "vmwriteFromRegister", RCX, RDX), "invalid");
+  assert.equal(vmread(cpu), "invalid");
+  assert.equal(vmwrite(cpu), "invalid");
   assert.equal(run(cpu, "vmEntry", ExitReason.vmlaunch), "invalid");
   assert.equal(run(cpu, "vmcall"), "invalid");
   assert.equal(vmptrld(cpu, SHADOW_VMCS), "success");

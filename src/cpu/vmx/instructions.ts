@@ -1,8 +1,8 @@
 /**
  * The VMX instructions (SDM vol. 3, chapter 31).
  *
- * All but VMCALL and VMFUNC come in two steps, as the manual orders their checks: {@link beginVmx} does what precedes
- * the operands (#UD, VM exit, #GP for privilege), then the memory operand is translated, then the rest follows.
+ * All but VMCALL and VMFUNC come in steps, as the manual orders their checks: {@link beginVmx} does what precedes
+ * the operands (#UD, VM exit, #GP), then the memory operand is read, then the rest follows.
  */
 import { Vector } from "../../isa/emit.js";
 import { Control } from "../../isa/helper.js";
@@ -79,15 +79,15 @@ export function beginVmx(context: VmxInstructionContext, reason: number, rm: num
     throw new VmExit(reason, operand?.displacement ?? 0n, [[VmcsField.EXIT_INSTRUCTION_INFO, information]]);
   }
   requireRing0(context);
+  if (reason === ExitReason.vmxon) checkVmxon(context);
 }
 
-/** VMXON, VMCLEAR and VMPTRLD. @param linear address of the pointer to the region */
-export function vmxPointer(context: VmxInstructionContext, reason: number, linear: bigint): void {
-  if (reason === ExitReason.vmxon) checkVmxon(context);
-  const pointer = context.memory.read(BigInt.asUintN(64, linear), 8);
-  if (reason === ExitReason.vmxon) vmxon(context, pointer);
-  else if (reason === ExitReason.vmclear) vmclear(context, pointer);
-  else vmptrld(context, pointer);
+/** VMXON, VMCLEAR and VMPTRLD. @param pointer the memory operand: address of the region */
+export function vmxPointer(context: VmxInstructionContext, reason: number, pointer: bigint): void {
+  const region = BigInt.asUintN(64, pointer);
+  if (reason === ExitReason.vmxon) vmxon(context, region);
+  else if (reason === ExitReason.vmclear) vmclear(context, region);
+  else vmptrld(context, region);
 }
 
 /** #GP(0) unless control registers and IA32_FEATURE_CONTROL allow VMX operation. */
@@ -160,10 +160,13 @@ function vmptrld({ vmx, state }: VmxInstructionContext, pointer: bigint): void {
 /** What VMPTRST stores where there is no current VMCS. */
 const NO_VMCS = 0xffff_ffff_ffff_ffffn;
 
-export function vmptrst(context: VmxInstructionContext, linear: bigint): void {
-  context.memory.write(BigInt.asUintN(64, linear), 8, context.vmx.current?.pointer ?? NO_VMCS);
-  vmSucceed(context.state);
+/** The value that VMPTRST stores. */
+export function vmptrst({ vmx }: VmxInstructionContext): bigint {
+  return vmx.current?.pointer ?? NO_VMCS;
 }
+
+/** VMsucceed, for instructions that end with a store. */
+export const vmxSucceed = ({ state }: VmxInstructionContext): void => vmSucceed(state);
 
 /** VMCALL: a VM exit, or an error, as there is no dual-monitor treatment of SMM. */
 export function vmcall(context: VmxInstructionContext): void {
@@ -182,10 +185,12 @@ export function vmEntry(context: VmxInstructionContext, reason: number): number 
   const launch = reason === ExitReason.vmlaunch;
   const fail = (error: VmError): number => {
     vmFail(state, vmcs, error);
+    vmx.entryFailed(launch, error);
     return Control.next;
   };
   if (vmcs === undefined || vmcs.isShadow) {
     vmFailInvalid(state);
+    vmx.entryFailed(launch);
     return Control.next;
   }
   if (state.u32(SHADOW) === SHADOW_MOV_SS) return fail(VmError.entryBlockedByMovSs);
@@ -197,15 +202,14 @@ export function vmEntry(context: VmxInstructionContext, reason: number): number 
     memory: state.view,
     longModeActive: state.longModeActive,
   });
-  const controls = checkControls(view);
-  if (controls !== undefined) {
-    vmx.refused(controls);
-    return fail(VmError.entryInvalidControls);
-  }
-  const host = checkHostState(view);
-  if (host !== undefined) {
-    vmx.refused(host);
-    return fail(VmError.entryInvalidHostState);
+  if (!vmx.passed.has(view)) {
+    const controls = checkControls(view);
+    const failure = controls ?? checkHostState(view);
+    if (failure !== undefined) {
+      vmx.refused(failure);
+      return fail(controls ? VmError.entryInvalidControls : VmError.entryInvalidHostState);
+    }
+    vmx.passed.note(view);
   }
   const { transitions } = vmx.parts;
   const guest = checkGuestState(view);

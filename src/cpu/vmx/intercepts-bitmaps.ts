@@ -27,7 +27,11 @@ function bit(memory: PhysicalMemory, bitmap: number, index: number): boolean {
 }
 
 /** Whether an access to ports causes a VM exit. One that wraps around does if bitmaps are used. */
-export function portExits(memory: PhysicalMemory, controls: GuestControls, { port, size }: PortAccess): boolean {
+export function portExits(
+  memory: PhysicalMemory,
+  controls: GuestControls,
+  { port, size }: PortAccess,
+): boolean {
   if (!controls.hasPrimary("useIoBitmaps")) return controls.hasPrimary("unconditionalIoExiting");
   if (port + size > PORTS) return true;
   const [a, b] = controls.ioBitmaps;

@@ -69,7 +69,8 @@ export class ControlRegisterIntercepts {
       case 4:
         return this.writeCr4(BigInt(state.cr4), value);
       case 3:
-        if (this.controls.hasPrimary("cr3LoadExiting") && !this.isTarget(value)) this.leave(3, AccessType.movTo);
+        if (this.controls.hasPrimary("cr3LoadExiting") && !this.isTarget(value))
+          this.leave(3, AccessType.movTo);
         return value;
       default:
         if (this.controls.hasPrimary("cr8LoadExiting")) this.leave(8, AccessType.movTo);
@@ -123,9 +124,7 @@ export class ControlRegisterIntercepts {
     const { processor } = this;
     const instruction = currentInstruction(processor);
     const { memory } = instruction;
-    const source = memory
-      ? value & 0xfn
-      : processor.state.gpr(registerOperand(instruction)) & 0xffffn;
+    const source = memory ? value & 0xfn : processor.state.gpr(registerOperand(instruction)) & 0xffffn;
     const flags = (AccessType.lmsw << TYPE_SHIFT) | (memory ? LMSW_MEMORY : 0);
     throw new VmExit(ExitReason.controlRegisterAccess, BigInt(flags) | (source << LMSW_SOURCE_SHIFT));
   }

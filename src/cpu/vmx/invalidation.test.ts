@@ -3,15 +3,15 @@ import { test } from "node:test";
 import { ExitReason } from "./exit-reason.js";
 import { VmcsField as F } from "./fields.js";
 import { vmxHelpers } from "./helpers-vmx.js";
-import { OPERAND, RCX, run, started } from "./instructions.test.helper.js";
-import { FREE, outcome, writeFields } from "./vmx-fixture.test.helper.js";
+import { RCX, result, run, started } from "./instructions.test.helper.js";
+import { outcome, writeFields } from "./vmx-fixture.test.helper.js";
 
 test("INVEPT and INVVPID", () => {
   const cpu = started();
   const invalidate = (reason: number, type: bigint, first: bigint, second = 0n): string => {
-    cpu.setQuad(FREE, first);
-    cpu.setQuad(FREE + 8, second);
-    return run(cpu, "invalidateTranslations", reason, type, OPERAND);
+    cpu.state.rflags = 0x8d7;
+    if (vmxHelpers.checkInvalidationType!(cpu, reason, type) === 0) return result(cpu);
+    return run(cpu, "invalidateTranslations", reason, type, first, second);
   };
   const invept = (type: bigint, eptp: bigint) => invalidate(ExitReason.invept, type, eptp);
   const invvpid = (type: bigint, first: bigint, linear = 0n) =>

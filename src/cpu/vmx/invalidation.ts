@@ -27,34 +27,37 @@ const eptpRules = ({ vmx: { capabilities } }: VmxInstructionContext) => ({
 });
 
 /**
- * INVEPT and INVVPID.
+ * Whether INVEPT or INVVPID can go on with its register operand; if not, 0 after VMfail.
  *
  * @param reason exit reason of the instruction
- * @param type the register operand
- * @param linear address of the 16-byte descriptor
  */
+export function checkInvalidationType(
+  { vmx, state }: VmxInstructionContext,
+  reason: number,
+  type: bigint,
+): number {
+  const types = reason === ExitReason.invept ? INVEPT_TYPES : INVVPID_TYPES;
+  const which = BigInt.asUintN(64, type);
+  const needed = which < BigInt(types.length) ? types[Number(which)] : undefined;
+  if (needed !== undefined && vmx.capabilities.has(needed)) return 1;
+  vmFail(state, vmx.current, VmError.invalidInvalidationOperand);
+  return 0;
+}
+
+/** INVEPT and INVVPID. @param low @param high the descriptor in memory */
 export function invalidateTranslations(
   context: VmxInstructionContext,
   reason: number,
   type: bigint,
-  linear: bigint,
+  low: bigint,
+  high: bigint,
 ): void {
   const { vmx, state } = context;
-  const types = reason === ExitReason.invept ? INVEPT_TYPES : INVVPID_TYPES;
-  const which = BigInt.asUintN(64, type);
-  const needed = which < BigInt(types.length) ? types[Number(which)] : undefined;
-  if (needed === undefined || !vmx.capabilities.has(needed)) {
-    vmFail(state, vmx.current, VmError.invalidInvalidationOperand);
-    return;
-  }
-  const bytes = context.memory.readBytes(BigInt.asUintN(64, linear), 16);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const first = view.getBigUint64(0, true);
-  const second = view.getBigUint64(8, true);
+  const first = BigInt.asUintN(64, low);
   const done =
     reason === ExitReason.invept
-      ? invept(context, Number(which), first)
-      : invvpid(context, Number(which), first, second);
+      ? invept(context, Number(type), first)
+      : invvpid(context, Number(type), first, BigInt.asUintN(64, high));
   if (done) vmSucceed(state);
   else vmFail(state, vmx.current, VmError.invalidInvalidationOperand);
 }

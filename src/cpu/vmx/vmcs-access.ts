@@ -40,67 +40,42 @@ function target({ vmx }: VmxInstructionContext): Vmcs | undefined {
   return vmx.current && vmx.regionAt(vmx.current.read(VmcsField.VMCS_LINK_POINTER));
 }
 
-/** Field encoding in a register, if the field exists; after VMfail otherwise. */
-function fieldIn(context: VmxInstructionContext, vmcs: Vmcs, register: number): number | undefined {
-  const encoding = encodingIn(context, register);
-  if (encoding < ENCODINGS && context.vmx.capabilities.fieldExists(Number(encoding))) return Number(encoding);
-  vmFail(context.state, vmcs, VmError.unsupportedComponent);
-  return undefined;
-}
+/** The field that a register names has been checked. */
+const fieldIn = (context: VmxInstructionContext, register: number): number =>
+  Number(encodingIn(context, register));
 
-/** Reads the field that `register` names and stores it; flags change only after `store`, which may fault. */
-function vmread(context: VmxInstructionContext, register: number, store: (value: bigint) => void): void {
-  const vmcs = target(context);
-  if (vmcs === undefined) {
-    vmFailInvalid(context.state);
-    return;
-  }
-  const field = fieldIn(context, vmcs, register);
-  if (field === undefined) return;
-  store(vmcs.read(field));
-  vmSucceed(context.state);
-}
-
-export function vmreadToMemory(context: VmxInstructionContext, register: number, linear: bigint): void {
-  vmread(context, register, (value) => {
-    if (context.state.long) context.memory.write(BigInt.asUintN(64, linear), 8, value);
-    else context.memory.write(BigInt.asUintN(64, linear), 4, BigInt.asUintN(32, value));
-  });
-}
-
-export function vmreadToRegister(context: VmxInstructionContext, register: number, to: number): void {
+/** Whether VMREAD or VMWRITE can go on with the field that `register` names; if not, 0 after VMfail. */
+function checkField(context: VmxInstructionContext, register: number, write: boolean): number {
   const { state } = context;
-  vmread(context, register, (value) => {
-    if (state.long) state.setGpr(to, value);
-    else state.setGpr32(to, Number(BigInt.asUintN(32, value)));
-  });
-}
-
-/** @param load reads the value to write, and may fault */
-function vmwrite(context: VmxInstructionContext, register: number, load: () => bigint): void {
-  const { vmx, state } = context;
-  const vmcs = target(context);
-  if (vmcs === undefined) {
+  const { capabilities, current } = context.vmx;
+  if (target(context) === undefined) {
     vmFailInvalid(state);
-    return;
+    return 0;
   }
-  const value = load();
-  const field = fieldIn(context, vmcs, register);
-  if (field === undefined) return;
-  if (!vmx.capabilities.fieldWritable(field)) {
-    vmFail(state, vmcs, VmError.readOnlyComponent);
-    return;
+  // An error of a guest, too, is told in the current VMCS, not in the shadow VMCS.
+  const encoding = encodingIn(context, register);
+  if (encoding >= ENCODINGS || !capabilities.fieldExists(Number(encoding))) {
+    vmFail(state, current, VmError.unsupportedComponent);
+    return 0;
   }
-  vmcs.write(field, value);
-  vmSucceed(state);
+  if (write && !capabilities.fieldWritable(Number(encoding))) {
+    vmFail(state, current, VmError.readOnlyComponent);
+    return 0;
+  }
+  return 1;
 }
 
-export function vmwriteFromMemory(context: VmxInstructionContext, register: number, linear: bigint): void {
-  const at = BigInt.asUintN(64, linear);
-  vmwrite(context, register, () => context.memory.read(at, context.state.long ? 8 : 4));
+export const checkVmread = (context: VmxInstructionContext, register: number): number =>
+  checkField(context, register, false);
+export const checkVmwrite = (context: VmxInstructionContext, register: number): number =>
+  checkField(context, register, true);
+
+/** The value to store; VMsucceed comes after the store, which may fault. */
+export function vmread(context: VmxInstructionContext, register: number): bigint {
+  return target(context)?.read(fieldIn(context, register)) ?? 0n;
 }
 
-export function vmwriteFromRegister(context: VmxInstructionContext, register: number, from: number): void {
-  const { state } = context;
-  vmwrite(context, register, () => (state.long ? state.gpr(from) : BigInt(state.gpr32(from))));
+export function vmwrite(context: VmxInstructionContext, register: number, value: bigint): void {
+  target(context)?.write(fieldIn(context, register), BigInt.asUintN(64, value));
+  vmSucceed(context.state);
 }

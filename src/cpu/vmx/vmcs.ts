@@ -127,4 +127,16 @@ export class Vmcs implements VmcsAccess {
       if (width !== WIDTH_32) this.view.setUint32(at + 4, 0, true);
     }
   }
+
+  /** Copies words of the region. @param offsets multiples of 4 */
+  copyWords(offsets: readonly number[], into: Int32Array): void {
+    for (let i = 0; i < offsets.length; i++) into[i] = this.view.getInt32(this.host + offsets[i]!, true);
+  }
+  /** Whether words of the region are as they were copied. */
+  matches(offsets: readonly number[], copy: Int32Array): boolean {
+    for (let i = 0; i < offsets.length; i++) {
+      if (this.view.getInt32(this.host + offsets[i]!, true) !== copy[i]) return false;
+    }
+    return true;
+  }
 }

@@ -7,8 +7,11 @@ import type { PhysicalMap } from "../../memory/physical.js";
 import type { CpuContext } from "../context.js";
 import type { Intercepts } from "../intercepts.js";
 import type { VmxCapabilities } from "./capabilities.js";
+import { PassedChecks } from "./checks/passed.js";
 import type { RuleFailure } from "./checks/rule.js";
 import type { VmExit, VmxUnit } from "./contract.js";
+import { VmError } from "./errors.js";
+import { observedExit, type VmxObserver } from "./observer.js";
 import { RootOperation } from "./root-operation.js";
 import { Vmcs } from "./vmcs.js";
 
@@ -63,6 +66,10 @@ export class VmxOperation implements VmxUnit {
   nonRoot = false;
   /** Why the last VM entry was refused. */
   lastFailure: RuleFailure | undefined;
+  /** Told of VM entries and VM exits, if somebody wants to know. */
+  observer: VmxObserver | undefined;
+  /** Saves VM entries from checking again what has not changed. */
+  readonly passed = new PassedChecks();
   /** For VMX root operation: the fixed bits of CR0 and CR4. */
   readonly rootIntercepts: Intercepts;
 
@@ -81,6 +88,9 @@ export class VmxOperation implements VmxUnit {
   exit(exit: VmExit): void {
     if (this.current === undefined) throw new Error("VM exit without a current VMCS");
     this.parts.transitions.exitGuest(this.current, exit);
+    if (this.observer !== undefined) {
+      this.observer.onExit(observedExit(this.current, this.parts.processor.state));
+    }
   }
 
   /** VMXON. */
@@ -113,6 +123,21 @@ export class VmxOperation implements VmxUnit {
   refused(failure: RuleFailure): void {
     this.lastFailure = failure;
     this.parts.onRuleFailed?.(failure);
+  }
+
+  /** VMLAUNCH or VMRESUME ended in VMfail. @param error VM-instruction error; none without a usable VMCS */
+  entryFailed(launch: boolean, error?: VmError): void {
+    if (this.observer === undefined) return;
+    const checked = error === VmError.entryInvalidControls || error === VmError.entryInvalidHostState;
+    this.observer.onEntryFailure({
+      vmcs: this.current?.pointer,
+      launch,
+      rip: this.parts.processor.state.rip,
+      error,
+      reason: undefined,
+      qualification: 0n,
+      failure: checked ? this.lastFailure : undefined,
+    });
   }
 
   save(): VmxUnitState {

@@ -18,6 +18,8 @@ export class GdbSession {
   private running = false;
   private lastStop: StopReason = { signal: 5 };
   private acknowledges = true;
+  /** The debugger understands `swbreak` and `hwbreak` as reasons of a stop. */
+  private understandsReasons = false;
 
   /** @param send writes bytes to the debugger */
   constructor(
@@ -48,7 +50,7 @@ export class GdbSession {
     const rest = text.slice(1);
     switch (command) {
       case "?":
-        return stopReply(this.lastStop);
+        return this.stopReply(this.lastStop);
       case "g":
         return gdbRegisters.map(({ name }) => toHex(this.target.readRegister(name))).join("");
       case "G":
@@ -79,7 +81,7 @@ export class GdbSession {
       case "T":
         return "OK";
       case "D":
-        this.go(this.target.resume(), false);
+        this.target.detach();
         return "OK";
       case "k":
         this.target.kill();
@@ -90,13 +92,13 @@ export class GdbSession {
   }
 
   /** Answers when the target stops. */
-  private go(stopped: Promise<StopReason>, answer = true): undefined {
+  private go(stopped: Promise<StopReason>): undefined {
     if (this.running) return undefined;
     this.running = true;
     void stopped.then((reason) => {
       this.running = false;
       this.lastStop = reason;
-      if (answer) this.reply(stopReply(reason));
+      this.reply(this.stopReply(reason));
     });
     return undefined;
   }
@@ -121,8 +123,7 @@ export class GdbSession {
     const [number = "", value = ""] = text.split("=");
     const register = gdbRegisters[Number.parseInt(number, 16)];
     if (!register || value.length !== sizeOf(register.bits) * 2) return "E01";
-    this.target.writeRegister(register.name, fromHex(value));
-    return "OK";
+    return this.target.writeRegister(register.name, fromHex(value)) ? "OK" : "E01";
   }
 
   private readMemory(text: string): string {
@@ -159,7 +160,7 @@ export class GdbSession {
     const done = set
       ? this.target.setBreakpoint(name, place, size)
       : this.target.removeBreakpoint(name, place, size);
-    return done ? "OK" : "";
+    return done ? "OK" : "E22";
   }
 
   private verbose(text: string): string | undefined {
@@ -182,7 +183,8 @@ export class GdbSession {
       return `${at + part.length >= targetDescription.length ? "l" : "m"}${part}`;
     }
     if (text.startsWith("qSupported")) {
-      return `PacketSize=${MAX_PACKET.toString(16)};qXfer:features:read+;QStartNoAckMode+;vContSupported+;hwbreak+`;
+      this.understandsReasons = text.includes("swbreak+") && text.includes("hwbreak+");
+      return `PacketSize=${MAX_PACKET.toString(16)};qXfer:features:read+;QStartNoAckMode+;vContSupported+;swbreak+;hwbreak+`;
     }
     if (text === "QStartNoAckMode") {
       this.acknowledges = false;
@@ -203,12 +205,14 @@ export class GdbSession {
     if (text === "qsThreadInfo") return "l";
     return "";
   }
-}
 
-function stopReply({ signal, watch, exited }: StopReason): string {
-  const two = (value: number) => (value & 0xff).toString(16).padStart(2, "0");
-  if (exited !== undefined) return `W${two(exited)}`;
-  const kinds = { write: "watch", read: "rwatch", access: "awatch" } as const;
-  const where = watch ? `${kinds[watch.kind]}:${watch.address.toString(16)};` : "";
-  return `T${two(signal)}thread:1;${where}`;
+  private stopReply({ signal, breakpoint, watch, exited }: StopReason): string {
+    const two = (value: number) => (value & 0xff).toString(16).padStart(2, "0");
+    if (exited !== undefined) return `W${two(exited)}`;
+    const reason =
+      breakpoint && this.understandsReasons ? (breakpoint === "software" ? "swbreak:;" : "hwbreak:;") : "";
+    const kinds = { write: "watch", read: "rwatch", access: "awatch" } as const;
+    const where = watch ? `${kinds[watch.kind]}:${watch.address.toString(16)};` : "";
+    return `T${two(signal)}thread:1;${where}${reason}`;
+  }
 }

@@ -47,15 +47,24 @@ const sse: readonly GdbRegister[] = [
   { name: "mxcsr", bits: 32, type: "i386_mxcsr", group: "vector" },
 ];
 
+const avx: readonly GdbRegister[] = Array.from(
+  { length: 16 },
+  (_, i): GdbRegister => ({ name: `ymm${i}h`, bits: 128, type: "uint128" }),
+);
+
 const segments: readonly GdbRegister[] = [wide("fs_base"), wide("gs_base")];
 
 const system: readonly GdbRegister[] = [
-  wide("k_gs_base"),
-  ...["cr0", "cr2", "cr3", "cr4", "cr8", "efer"].map((name) => wide(name)),
-];
+  ...["k_gs_base", "cr0", "cr2", "cr3", "cr4", "cr8", "efer"],
+  ...["dr0", "dr1", "dr2", "dr3", "dr6", "dr7"],
+  ...["cs_base", "ss_base", "ds_base", "es_base", "ldtr", "ldtr_base", "tr", "tr_base"],
+  ...["gdtr_base", "gdtr_limit", "idtr_base", "idtr_limit"],
+  ...["apic_base", "sysenter_cs", "sysenter_esp", "sysenter_eip", "misc_enable", "pat"],
+  ...["star", "lstar", "cstar", "fmask", "tsc_aux", "xcr0"],
+].map((name) => wide(name));
 
 /** All registers in the order of the `g` packet. */
-export const gdbRegisters: readonly GdbRegister[] = [...core, ...sse, ...segments, ...system];
+export const gdbRegisters: readonly GdbRegister[] = [...core, ...sse, ...avx, ...segments, ...system];
 
 const eflags = [
   "CF",
@@ -110,5 +119,6 @@ export const targetDescription = `<?xml version="1.0"?><!DOCTYPE target SYSTEM "
 ${rows(core)}</feature>
 <feature name="org.gnu.gdb.i386.sse">${vectorTypes}${flagType("i386_mxcsr", mxcsr)}
 ${rows(sse)}</feature>
+<feature name="org.gnu.gdb.i386.avx">${rows(avx)}</feature>
 <feature name="org.gnu.gdb.i386.segments">${rows(segments)}</feature>
 <feature name="org.vt86.system">${rows(system)}</feature></target>`;

@@ -9,6 +9,8 @@ export type MemoryView = "linear" | "physical";
 export interface StopReason {
   /** POSIX signal number: 5 SIGTRAP, 2 SIGINT, 11 SIGSEGV … */
   readonly signal: number;
+  /** A breakpoint was met. */
+  readonly breakpoint?: "software" | "hardware";
   /** A data watchpoint was met. */
   readonly watch?: { readonly kind: "write" | "read" | "access"; readonly address: bigint };
   /** The guest is gone: its exit status. */
@@ -20,7 +22,8 @@ export type BreakpointKind = "software" | "hardware" | "write" | "read" | "acces
 export interface DebugTarget {
   /** Value of a register by its GDB name, little endian, of the size that the target description gives. */
   readRegister(name: string): Uint8Array;
-  writeRegister(name: string, value: Uint8Array): void;
+  /** False where the register cannot have that value. */
+  writeRegister(name: string, value: Uint8Array): boolean;
   /** Undefined where nothing is mapped. Reading has no side effects. */
   readMemory(view: MemoryView, address: bigint, length: number): Uint8Array | undefined;
   /** False where nothing is mapped. */
@@ -34,6 +37,8 @@ export interface DebugTarget {
   resume(): Promise<StopReason>;
   /** Makes {@link resume} end with SIGINT. */
   interrupt(): void;
+  /** The debugger goes: its breakpoints are removed and the guest runs on. */
+  detach(): void;
   /** `monitor COMMAND`: text for the person. */
   monitor(command: string): string;
   /** Ends the guest. */

@@ -9,6 +9,7 @@ import { type CpuState, Rights, SegmentIndex } from "../../cpu/cpu-state.js";
 import { Fault } from "../../cpu/fault.js";
 import { systemHelpers } from "../../cpu/helpers-system.js";
 import { MMU_BYTES } from "../../cpu/mmu.js";
+import { vmxHelpers } from "../../cpu/vmx/helpers-vmx.js";
 import { arithmeticHelpers } from "../../isa/families/helpers.js";
 import * as S from "../../isa/state.js";
 import { PhysicalMap } from "../../memory/physical.js";
@@ -103,6 +104,9 @@ export class SiliconEnvironment {
       bound.set(name, (record, ...args) => implementation(this.view, STATE_AT, record, ...args));
     }
     for (const [name, implementation] of Object.entries(systemHelpers)) {
+      bound.set(name, (_record, ...args) => implementation(this.cpu, ...args));
+    }
+    for (const [name, implementation] of Object.entries(vmxHelpers)) {
       bound.set(name, (_record, ...args) => implementation(this.cpu, ...args));
     }
     bound.set("randomNumber", () => 0n);

@@ -15,7 +15,7 @@ const none = I32.const(-1);
 /** (exit reason, register in the place of a memory operand or -1, register operand or -1) */
 const beginVmx = helper("beginVmx", ["i32", "i32", "i32"]);
 
-/** (exit reason, linear address of the pointer) */
+/** (exit reason, pointer) */
 const vmxPointer = helper("vmxPointer", ["i32", "i64"]);
 
 for (const [mnemonic, number] of [
@@ -28,17 +28,19 @@ for (const [mnemonic, number] of [
     mnemonic,
     (x) => {
       x.run(beginVmx, reason, none, none);
-      x.run(vmxPointer, reason, x.linearAddress(0, "read"));
+      x.run(vmxPointer, reason, x.read(0));
     },
     ends,
   );
 }
 
-/** (linear address) */
-const vmptrst = helper("vmptrst", ["i64"]);
+/** VMsucceed, after a store that may fault. */
+const vmxSucceed = helper("vmxSucceed");
+const vmptrst = helper("vmptrst", [], "i64");
 define("vmptrst", (x) => {
   x.run(beginVmx, I32.const(22), none, none);
-  x.run(vmptrst, x.linearAddress(0, "write"));
+  x.write(0, x.call(vmptrst));
+  x.run(vmxSucceed);
 });
 
 /** (exit reason): the rest of VMLAUNCH and VMRESUME. */
@@ -76,28 +78,32 @@ define("vmfunc", (x) => x.run(vmfunc), ends);
 /** Register number of the operand that may be memory, else -1. */
 const registerOrNone = (x: Emit, i: number): I32 => (x.isMemory(i) ? none : x.registerNumber(i));
 
-/** (register with the encoding, linear address or register of the value) */
-const vmreadToMemory = helper("vmreadToMemory", ["i32", "i64"]);
-const vmreadToRegister = helper("vmreadToRegister", ["i32", "i32"]);
-const vmwriteFromMemory = helper("vmwriteFromMemory", ["i32", "i64"]);
-const vmwriteFromRegister = helper("vmwriteFromRegister", ["i32", "i32"]);
+// (register with the encoding). The checks return 0 after VMfail.
+const checkVmread = helper("checkVmread", ["i32"], "i32");
+const checkVmwrite = helper("checkVmwrite", ["i32"], "i32");
+const vmread = helper("vmread", ["i32"], "i64");
+/** (register with the encoding, value) */
+const vmwrite = helper("vmwrite", ["i32", "i64"]);
 
 define("vmread", (x) => {
   const encoding = x.registerNumber(1);
   x.run(beginVmx, I32.const(23), registerOrNone(x, 0), encoding);
-  if (x.isMemory(0)) x.run(vmreadToMemory, encoding, x.linearAddress(0, "write"));
-  else x.run(vmreadToRegister, encoding, x.registerNumber(0));
+  x.f.if(x.call(checkVmread, encoding), () => {
+    x.write(0, x.call(vmread, encoding));
+    x.run(vmxSucceed);
+  });
 });
 
 define("vmwrite", (x) => {
   const encoding = x.registerNumber(0);
   x.run(beginVmx, I32.const(25), registerOrNone(x, 1), encoding);
-  if (x.isMemory(1)) x.run(vmwriteFromMemory, encoding, x.linearAddress(1, "read"));
-  else x.run(vmwriteFromRegister, encoding, x.registerNumber(1));
+  x.f.if(x.call(checkVmwrite, encoding), () => x.run(vmwrite, encoding, x.read(1)));
 });
 
-/** (exit reason, type, linear address of the descriptor) */
-const invalidateTranslations = helper("invalidateTranslations", ["i32", "i64", "i64"]);
+/** (exit reason, type); 0 after VMfail. */
+const checkInvalidationType = helper("checkInvalidationType", ["i32", "i64"], "i32");
+/** (exit reason, type, low and high half of the descriptor) */
+const invalidateTranslations = helper("invalidateTranslations", ["i32", "i64", "i64", "i64"]);
 for (const [mnemonic, number] of [
   ["invept", 50],
   ["invvpid", 53],
@@ -107,7 +113,12 @@ for (const [mnemonic, number] of [
     mnemonic,
     (x) => {
       x.run(beginVmx, reason, none, x.registerNumber(0));
-      x.run(invalidateTranslations, reason, x.read(0), x.linearAddress(1, "read"));
+      const type = x.read(0);
+      x.f.if(x.call(checkInvalidationType, reason, type), () => {
+        const linear = x.linearAddress(1, "read");
+        const low = x.load(64, linear);
+        x.run(invalidateTranslations, reason, type, low, x.load(64, linear.add(8)));
+      });
     },
     ends,
   );

@@ -32,6 +32,7 @@ import {
   WIDE,
 } from "./cases.test.helper.js";
 import { ALL_RULES, checkControls, checkGuestState, checkHostState } from "./checks.js";
+import { PassedChecks } from "./passed.js";
 import { describeFailure, type RuleFailure } from "./rule.js";
 import { EntryView } from "./view.js";
 
@@ -136,6 +137,31 @@ test("guest state: failures with an exit qualification", () => {
     }
     assert.equal(expectFailure(checkGuestState, [name, guest, change], v).rule.qualification, 2);
   }
+});
+
+test("controls and host state that have not changed are not checked again", () => {
+  const passed = new PassedChecks();
+  const v = viewOf("long", {});
+  assert.ok(!passed.has(v));
+  passed.note(v);
+  const again = () => passed.has(new EntryView(v.vmcs, v.environment));
+  assert.ok(again());
+  writeFields(v.vmcs, { GUEST_RIP: 5, EXIT_REASON: 7 });
+  assert.ok(again());
+  for (const change of [
+    { HOST_RIP: 1 },
+    { HOST_CR3: 1n << 33n },
+    { HOST_TR_SELECTOR: 8 },
+    { TSC_OFFSET: 1 },
+    { CR3_TARGET_COUNT: 9 },
+    { ENTRY_INTERRUPTION_INFO: injected(0, 32) },
+  ]) {
+    writeFields(v.vmcs, change);
+    assert.ok(!again());
+    writeFields(v.vmcs, { ...Object.fromEntries(Object.keys(change).map((key) => [key, 0])), ...LONG_GUEST });
+    assert.ok(again());
+  }
+  assert.ok(!passed.has(new EntryView(v.vmcs, { ...v.environment, longModeActive: false })));
 });
 
 test("a failure tells field names and values", () => {
