@@ -10,12 +10,12 @@ import { fileURLToPath } from "node:url";
 /** The rooms from top to bottom (ARCHITECTURE.md). Imports go down; rooms of one line do not know each other. */
 const floors = [
   ["index"],
-  ["cli", "web"],
   ["bench"],
-  ["guests"],
+  ["cli", "web"],
   ["inspect"],
   ["debug"],
   ["machine"],
+  ["guests"],
   ["boot"],
   ["devices"],
   ["iommu"],
@@ -25,15 +25,18 @@ const floors = [
   ["isa"],
   ["wasm"],
   ["memory"],
-  ["host"],
   ["time"],
+  ["host"],
 ];
 /** The longest that a file may be; tests, which are lists of cases, may be a little longer. */
 const MOST_LINES = { source: 400, test: 500 } as const;
 /** Files that are longer still, and how long they may be at most until they are split up. */
 const longer = new Map([
-  ["cpu/cpu.ts", 600],
+  ["cpu/cpu.ts", 640],
+  ["cpu/mmu.ts", 420],
+  ["engine/interpreter/code-cache.ts", 440],
   ["machine/fuzz/templates.ts", 420],
+  ["machine/vmx.test.ts", 600],
 ]);
 
 const source = join(dirname(fileURLToPath(import.meta.url)), "../src");

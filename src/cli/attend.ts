@@ -2,7 +2,10 @@
  * Runs a machine with the person's terminal attached, to its end, a signal, or the time limit.
  */
 import { constants } from "node:os";
+import type { Monitor } from "../inspect/monitor.js";
 import type { Machine, MachineExit } from "../machine/machine.js";
+import { MonitorConsole } from "./monitor-console.js";
+import type { Observation } from "./observation.js";
 import { attachTerminal } from "./terminal.js";
 
 /** Exit statuses of `vt86 run`. A signal that ended it gives 128 and its number, as shells say it. */
@@ -16,6 +19,8 @@ export interface Attendance {
   readonly seconds: number;
   /** Whether to print at the end what was counted. */
   readonly statistics: boolean;
+  /** Of the machine; ends with it. */
+  readonly observation: Observation;
   /** Runs the machine in the place of its own `run`: a debugger. */
   readonly runner?: { run(): Promise<MachineExit>; end(): void } | undefined;
 }
@@ -38,7 +43,10 @@ function exitStatus(exit: MachineExit): number {
 }
 
 /** Runs the machine, disposes of it, and returns the exit status. */
-export async function attend(machine: Machine, { seconds, statistics, runner }: Attendance): Promise<number> {
+export async function attend(
+  machine: Machine,
+  { seconds, statistics, observation, runner }: Attendance,
+): Promise<number> {
   /** Set when it was not the guest that ended the run. */
   let status: number | undefined;
   const stop = (why: number) => {
@@ -52,10 +60,20 @@ export async function attend(machine: Machine, { seconds, statistics, runner }: 
   const signals = ["SIGTERM", "SIGHUP", "SIGINT"] as const;
   for (const signal of signals) process.once(signal, onSignal);
   process.stdout.on("error", onOutputClosed);
-  machine.console.listen((bytes) => process.stdout.write(bytes));
+  const quit = () => stop(ExitStatus.poweredOff);
+  let asked: Monitor | undefined;
+  const monitor = new MonitorConsole({
+    execute: (line) => asked?.execute(line) ?? [],
+    write: (data) => process.stdout.write(data),
+  });
+  machine.console.listen((bytes) => monitor.print(bytes));
   const detach = attachTerminal({
-    input: (bytes) => machine.console.write(bytes),
-    quit: () => stop(ExitStatus.poweredOff),
+    input: (bytes) => (monitor.open ? monitor.input(bytes) : machine.console.write(bytes)),
+    quit,
+    monitor: () => {
+      asked ??= observation.monitor(quit);
+      monitor.toggle();
+    },
     say: (text) => process.stderr.write(text),
   });
   const timer = Number.isFinite(seconds)
@@ -64,7 +82,9 @@ export async function attend(machine: Machine, { seconds, statistics, runner }: 
   try {
     const started = performance.now();
     const exit = await (runner ?? machine).run();
-    if (statistics) printStatistics(machine, (performance.now() - started) / 1000);
+    const took = (performance.now() - started) / 1000;
+    if (monitor.open) monitor.toggle();
+    if (statistics) printStatistics(machine, took);
     if (exit.reason === "triple-fault") {
       const { rip } = machine.registers();
       process.stderr.write(`vt86: the guest failed: triple fault at RIP ${rip.toString(16)}.\n`);
@@ -74,6 +94,7 @@ export async function attend(machine: Machine, { seconds, statistics, runner }: 
     clearTimeout(timer);
     for (const signal of signals) process.off(signal, onSignal);
     detach();
+    print(observation.end());
     machine.dispose();
   }
 }
@@ -84,5 +105,9 @@ function printStatistics(machine: Machine, seconds: number): void {
     `instructions ${machine.instructions} in ${seconds.toFixed(2)} s of host time: ${rate.toFixed(1)} million a second`,
     ...Object.entries(machine.statistics).map(([name, value]) => `${name} ${value}`),
   ];
-  process.stderr.write(`${lines.map((line) => `vt86: ${line}`).join("\n")}\n`);
+  print(lines);
+}
+
+function print(lines: readonly string[]): void {
+  for (const line of lines) process.stderr.write(`vt86: ${line}\n`);
 }

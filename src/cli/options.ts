@@ -34,7 +34,21 @@ export const runOptions = [
   },
   { name: "timeout", value: "SECONDS", help: "stop after that much host time, with status 124" },
   { name: "no-reboot", help: "end instead of starting again when the guest resets" },
-  { name: "stats", value: "WHAT", help: "at the end, print what was counted: engine" },
+  {
+    name: "stats",
+    value: "WHAT",
+    help: "at the end, print what was counted: engine, vt (VM exits by reason)",
+  },
+  {
+    name: "trace",
+    value: "WHAT[=FILE]",
+    help: "to standard error or a file: vt (VM entries, exits and why), vt-failures (failed VM entries)",
+  },
+  {
+    name: "trace-format",
+    value: "FORMAT",
+    help: "text (default), perfetto (for ui.perfetto.dev; needs a file)",
+  },
   { name: "package", value: "NAME", help: "with 'debian': kernel package (default linux-image-cloud-amd64)" },
   {
     name: "script",
@@ -125,7 +139,10 @@ export function parseSize(text: string): number {
 export function optionHelp(): string {
   return (runOptions as readonly OptionRow[])
     .map(({ name, aliases, value, help }) => {
-      const spellings = [`${name.length === 1 ? "-" : "--"}${name}`, ...(aliases ?? []).map((alias) => `-${alias}`)].join(", ");
+      const spellings = [
+        `${name.length === 1 ? "-" : "--"}${name}`,
+        ...(aliases ?? []).map((alias) => `-${alias}`),
+      ].join(", ");
       return `  ${`${spellings}${value ? ` ${value}` : ""}`.padEnd(26)} ${help}`;
     })
     .join("\n");

@@ -12,6 +12,7 @@ import { attend } from "./attend.js";
 import { debugMachine, parseGdbAddress } from "./gdb-option.js";
 import { builtinGuest, debianImages, type GuestImages } from "./guests.js";
 import { readImage, readKernel } from "./image-file.js";
+import { Observation, openTrace, parseTrace } from "./observation.js";
 import { optionHelp, type ParsedOptions, parseRunOptions, parseSize, type RunOptionName } from "./options.js";
 
 const usage = `Usage: vt86 run [GUEST] [options]
@@ -51,7 +52,11 @@ class Options {
   list<const T extends string>(name: RunOptionName, known: readonly T[]): ReadonlySet<T> {
     const words = this.all(name).flatMap((value) => value.split(","));
     const wrong = words.find((word) => !(known as readonly string[]).includes(word));
-    if (wrong !== undefined) throw new UsageError(`-${name} takes ${known.join(" and ")}, not "${wrong}".`);
+    if (wrong !== undefined) {
+      const dashes = name.length === 1 ? "-" : "--";
+      const choices = `${known.slice(0, -1).join(", ")} and ${known.at(-1)}`;
+      throw new UsageError(`${dashes}${name} takes ${choices}, not "${wrong}".`);
+    }
     return new Set(words as T[]);
   }
 }
@@ -166,13 +171,19 @@ export async function run(words: readonly string[]): Promise<number> {
     testDevices: options.has("test-devices") || options.all("device").some((d) => d.startsWith("pc-testdev")),
   } as const;
   const seconds = timeLimit(options.last("timeout"));
-  const statistics = options.choice("stats", ["none", "engine"], "none") === "engine";
+  const counted = options.list("stats", ["none", "engine", "vt"]);
+  const format = options.has("trace-format")
+    ? options.choice("trace-format", ["text", "perfetto"], "text")
+    : undefined;
+  const traced = parseTrace(options.last("trace"), format);
   const debugToStderr = options.choice("debugcon", ["none", "stderr"], "none") === "stderr";
   const logged = options.list("d", ["unclaimed", "msr"]);
   const gdb = options.last("gdb") ?? (options.has("s") ? "1234" : undefined);
   const gdbAddress = gdb === undefined || gdb === "none" ? undefined : parseGdbAddress(gdb);
-  if (options.has("S") && !gdbAddress) throw new UsageError("-S waits for a debugger: it goes with -s or --gdb.");
+  if (options.has("S") && !gdbAddress)
+    throw new UsageError("-S waits for a debugger: it goes with -s or --gdb.");
 
+  const trace = openTrace(traced);
   const quiet = options.has("quiet");
   const progress = (text: string) => {
     if (!quiet) process.stderr.write(`vt86: ${text}\n`);
@@ -180,12 +191,14 @@ export async function run(words: readonly string[]): Promise<number> {
   const machine = await Machine.create({ ...config, ...(await images(guest, options, progress)) });
   if (debugToStderr) machine.onDebugByte = (byte) => process.stderr.write(Uint8Array.of(byte));
   if (logged.size > 0) machine.onLog = logger(logged);
-  if (!gdbAddress) return attend(machine, { seconds, statistics });
+  const observation = new Observation(machine, trace, counted.has("vt"));
+  const attendance = { seconds, statistics: counted.has("engine"), observation };
+  if (!gdbAddress) return attend(machine, attendance);
   const debugged = await debugMachine(machine, gdbAddress, options.has("S"));
   const { host, port } = debugged.address;
   progress(`waiting for GDB: target remote ${host.includes(":") ? `[${host}]` : host}:${port}`);
   try {
-    return await attend(machine, { seconds, statistics, runner: debugged.runner });
+    return await attend(machine, { ...attendance, runner: debugged.runner });
   } finally {
     debugged.close();
   }

@@ -7,13 +7,18 @@ const CTRL_A = 1;
 export interface TerminalActions {
   input(bytes: Uint8Array): void;
   quit(): void;
+  /** From the console to the monitor, and back. */
+  monitor(): void;
   /** Sends a line of text to the person, not to the guest. */
   say(text: string): void;
 }
 
-const HELP = ["Ctrl-A X  quit", "Ctrl-A H  this help", "Ctrl-A Ctrl-A  send Ctrl-A to the guest"].join(
-  "\r\n",
-);
+const HELP = [
+  "Ctrl-A X  quit",
+  "Ctrl-A C  monitor and console in turn",
+  "Ctrl-A H  this help",
+  "Ctrl-A Ctrl-A  send Ctrl-A to the guest",
+].join("\r\n");
 
 /** Splits what is typed into keys for the guest and commands for vt86. */
 export class EscapeFilter {
@@ -21,7 +26,11 @@ export class EscapeFilter {
   constructor(private readonly actions: TerminalActions) {}
 
   feed(bytes: Uint8Array): void {
-    const passed: number[] = [];
+    let passed: number[] = [];
+    const pass = () => {
+      if (passed.length > 0) this.actions.input(Uint8Array.from(passed));
+      passed = [];
+    };
     for (const byte of bytes) {
       if (!this.escaped) {
         if (byte === CTRL_A) this.escaped = true;
@@ -32,10 +41,13 @@ export class EscapeFilter {
       const key = String.fromCharCode(byte).toLowerCase();
       if (byte === CTRL_A || key === "a") passed.push(CTRL_A);
       else if (key === "x") this.actions.quit();
-      else if (key === "h" || key === "?") this.actions.say(`\r\n${HELP}\r\n`);
+      else if (key === "c") {
+        pass();
+        this.actions.monitor();
+      } else if (key === "h" || key === "?") this.actions.say(`\r\n${HELP}\r\n`);
       else this.actions.say("\r\nCtrl-A H for help\r\n");
     }
-    if (passed.length > 0) this.actions.input(Uint8Array.from(passed));
+    pass();
   }
 }
 

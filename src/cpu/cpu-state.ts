@@ -103,7 +103,11 @@ export class CpuState {
 
   /** RFLAGS, with the lazy arithmetic flags worked out. */
   get rflags(): number {
-    const lazy = { result: this.u64(S.FLAG_RESULT), operand: this.u64(S.FLAG_OPERAND), kind: this.u32(S.FLAG_KIND) };
+    const lazy = {
+      result: this.u64(S.FLAG_RESULT),
+      operand: this.u64(S.FLAG_OPERAND),
+      kind: this.u32(S.FLAG_KIND),
+    };
     return (this.u32(S.FLAG_OTHERS) & ~ARITHMETIC_FLAGS) | arithmeticFlags(lazy) | 2;
   }
   set rflags(value: number) {

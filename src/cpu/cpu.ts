@@ -6,12 +6,12 @@
 import { Vector } from "../isa/emit.js";
 import { Flag } from "../isa/flags.js";
 import * as S from "../isa/state.js";
-import { NOT_RAM, type PhysicalMap } from "../memory/physical.js";
+import type { PhysicalMap } from "../memory/physical.js";
 import type { PortSpace } from "../memory/ports.js";
 import type { Timeline } from "../time/timeline.js";
 import type { LocalApic } from "./apic/local-apic.js";
 import type { CpuidResult, SystemFeatures, TlbControl } from "./context.js";
-import { CpuState, SegmentIndex } from "./cpu-state.js";
+import { CpuState } from "./cpu-state.js";
 import { DebugUnit } from "./debug.js";
 import { DebuggerStops, type Watchpoint } from "./debugger.js";
 import type { CpuEvent } from "./event.js";
@@ -26,7 +26,7 @@ import { readGuestMsr, writeGuestMsr } from "./vmx/apic-msrs.js";
 import { VmExit } from "./vmx/contract.js";
 import { Activity, type PhysicalMemory, type VmxProcessor } from "./vmx/entry-processor.js";
 import { Guest } from "./vmx/events.js";
-import { PhysicalAccess } from "./vmx/exit-memory.js";
+import { instructionBytes, PhysicalAccess } from "./vmx/exit-memory.js";
 import { ExitReason } from "./vmx/exit-reason.js";
 import type { VmxOperation } from "./vmx/vmx-unit.js";
 
@@ -83,6 +83,8 @@ export class Cpu implements VmxProcessor {
   private blocksNmi = false;
   /** In HLT or MWAIT; a guest's other activity states. */
   activity: Activity = Activity.active;
+  /** It is MWAIT that made the processor inactive. */
+  inMwait = false;
   private haltBreaksOnMasked = false;
   /** After a triple fault: nothing but a reset helps. */
   shutdown = false;
@@ -296,7 +298,8 @@ export class Cpu implements VmxProcessor {
   private passShadow(): void {
     const { state } = this;
     const waiting = this.nmiPending || this.interruptPending || this.guest.watchesShadow;
-    if (!this.stepping && !waiting) {
+    // VMLAUNCH and VMRESUME look at the shadow themselves.
+    if (!this.stepping && !waiting && !this.vmx?.operation) {
       // Nothing waits, so nothing is held back: the shadow needs no stepping.
       state.setU32(S.SHADOW, 0);
       this.engine.run();
@@ -451,8 +454,13 @@ export class Cpu implements VmxProcessor {
 
   /** Delivers an exception, or performs the VM exit that it causes. */
   private deliver(fault: Fault): void {
-    if (this.guest.active) this.guarded(() => (deliverException(this, fault), true));
-    else deliverException(this, fault);
+    if (!this.guest.active) deliverException(this, fault);
+    else {
+      this.guarded(() => {
+        deliverException(this, fault);
+        return true;
+      });
+    }
   }
 
   breaksAt(low: number, high: number): boolean {
@@ -562,8 +570,9 @@ export class Cpu implements VmxProcessor {
     return this.mmu.loadPdptes(Number(cr3 & 0xffffffffn));
   }
 
-  halt(_kind: "hlt" | "mwait", breakOnMasked: boolean): void {
+  halt(kind: "hlt" | "mwait", breakOnMasked: boolean): void {
     this.halted = true;
+    this.inMwait = kind === "mwait";
     this.haltBreaksOnMasked = breakOnMasked;
     this.state.setU32(S.ATTENTION, 1);
   }
@@ -587,22 +596,12 @@ export class Cpu implements VmxProcessor {
     this.tscOffset = this.ownTscOffset;
   }
 
-  instructionBytes(): Uint8Array {
-    const { state, mmu } = this;
-    const start = state.long ? state.rip : state.rip + state.segmentBase(SegmentIndex.CS);
-    const bytes = new Uint8Array(Number(BigInt.asUintN(4, state.nextRip - state.rip)));
-    for (let i = 0; i < bytes.length; i++) {
-      const at = state.long ? start + BigInt(i) : BigInt.asUintN(32, start + BigInt(i));
-      const low = Number(BigInt.asIntN(32, at));
-      const high = Number(BigInt.asIntN(32, at >> 32n));
-      const host = this.physical.hostAddress(mmu.translateFetch(low, high), false);
-      bytes[i] = host === NOT_RAM ? 0xff : state.view.getUint8(host);
-    }
-    return bytes;
-  }
-
   cpuid(leaf: number, subleaf: number): CpuidResult {
     return this.parts.cpuid(leaf, subleaf);
+  }
+
+  instructionBytes(): Uint8Array {
+    return instructionBytes(this.state, this.mmu, this.physicalMemory);
   }
 
   readMsr(index: number): bigint {

@@ -44,7 +44,12 @@ function sideEffects(context: CpuContext, event: CpuEvent): void {
  * @param during the event whose delivery raised this one, if any
  * @param injected it comes from VM entry: it is not intercepted, and leaves CR2 and DR6 alone
  */
-export function deliverEvent(context: CpuContext, event: CpuEvent, during?: CpuEvent, injected = false): void {
+export function deliverEvent(
+  context: CpuContext,
+  event: CpuEvent,
+  during?: CpuEvent,
+  injected = false,
+): void {
   let first = during;
   let current = event;
   for (;;) {

@@ -7,12 +7,12 @@
  */
 import { Vector } from "../isa/emit.js";
 import { Flag } from "../isa/flags.js";
-import { CR3, CR4, FLAG_OTHERS, JUMP_CACHE, LEFT, TLB_READ, TLB_WRITE } from "../isa/state.js";
+import { CR0, CR3, CR4, FLAG_OTHERS, JUMP_CACHE, LEFT, TLB_READ, TLB_WRITE } from "../isa/state.js";
 import { NOT_RAM, type PhysicalMap } from "../memory/physical.js";
 import { BounceBuffer } from "./bounce.js";
 import type { CodePages } from "./code-pages.js";
 import type { TlbControl } from "./context.js";
-import { Cr4 } from "./control-bits.js";
+import { Cr0, Cr4 } from "./control-bits.js";
 import type { CpuState } from "./cpu-state.js";
 import { RunAlone } from "./debugger.js";
 import { Fault } from "./fault.js";
@@ -35,7 +35,10 @@ export const RESOLVE_FAULT = 0;
 export const VIEW_COUNT = 40;
 export const MMU_BYTES = VIEW_BYTES * VIEW_COUNT;
 
-/** Views of one address space: bit 0 user privilege, bit 1 SMAP suspended. */
+/**
+ * Views of one address space: bit 0 user privilege, bit 1 SMAP suspended, or for user privilege alignment checked. The
+ * TLBs of that last one stay empty, so that every access comes to {@link Mmu.resolve}.
+ */
 const USER = 1;
 const AC = 2;
 
@@ -45,6 +48,8 @@ export class Mmu extends LinearAccess implements TlbControl {
   private readonly bounce: BounceBuffer;
   private readonly operation: EptOperation;
   private current!: TlbView;
+  /** Of the current view: accesses of 2, 4 and 8 bytes have to be aligned. */
+  private checksAlignment = false;
   /** Key of the current address space and mode; that of a view is this plus {@link USER} and {@link AC}. */
   private spaceKey = -1;
   /** The views of the current address space and mode, as far as they are needed. */
@@ -111,11 +116,19 @@ export class Mmu extends LinearAccess implements TlbControl {
       this.spaceKey = key;
       this.siblings.fill(undefined);
     }
-    const view = this.sibling(state.cpl === 3 ? USER : this.smapSuspended());
+    this.checksAlignment = state.cpl === 3 && this.alignmentMatters();
+    const user = this.checksAlignment ? USER | AC : USER;
+    const view = this.sibling(state.cpl === 3 ? user : this.smapSuspended());
     this.current = view;
     state.setU32(TLB_READ, view.read);
     state.setU32(TLB_WRITE, view.write);
     state.setU32(JUMP_CACHE, view.jump);
+  }
+
+  /** CR0.AM and EFLAGS.AC: user code gets #AC for unaligned accesses (SDM vol. 3, 6.15). */
+  private alignmentMatters(): boolean {
+    const { state } = this;
+    return (state.u32(FLAG_OTHERS) & Flag.AC) !== 0 && (state.u32(CR0) & Cr0.AM) !== 0;
   }
 
   /** {@link AC} when SMAP is on and EFLAGS.AC suspends it for explicit supervisor accesses. */
@@ -329,6 +342,7 @@ export class Mmu extends LinearAccess implements TlbControl {
   /** Enters the translation that was just found in a view. */
   private enter(view: TlbView, low: number, high: number, page: number, host: number, write: boolean): void {
     if (this.watchedPages.size > 0 && this.watchedPages.has(pageNumber(low, high))) return;
+    if (this.checksAlignment && view === this.current) return;
     const { writable, global, pageShift } = this.translator;
     const addend = (host - (low & ~0xfff)) | 0;
     const mayWrite =
@@ -353,6 +367,7 @@ export class Mmu extends LinearAccess implements TlbControl {
     if (this.onDataAccess && this.watch(low, high, bytes, write, !write || update)) return RESOLVE_FAULT;
     const inPage = 4096 - (low & 0xfff);
     const page = translator.translate(low, high);
+    if (this.checksAlignment && bytes <= 8 && (low & (bytes - 1)) !== 0) throw new Fault(Vector.AC, 0);
     if (bytes <= inPage) {
       const host = this.hostPage(page, write);
       if (host !== NOT_RAM) {

@@ -12,7 +12,13 @@ const WRITABLE = 2;
 const READABLE = 2;
 
 /** Checks an access of `bytes` at `offset`; throws #SS(0) for the stack segment, else #GP(0). */
-export function checkSegment(state: CpuState, segment: number, offset: number, bytes: number, write: boolean): void {
+export function checkSegment(
+  state: CpuState,
+  segment: number,
+  offset: number,
+  bytes: number,
+  write: boolean,
+): void {
   const { limit, rights } = state.segment(segment);
   const fail = () => new Fault(segment === SegmentIndex.SS ? Vector.SS : Vector.GP, 0);
   const type = rights & Rights.type;

@@ -6,7 +6,10 @@
  * Reads one, or returns undefined when it is not there or when a source file in one of the folders is newer
  * (then it is stale). In a browser there is only what was served, and it fits.
  */
-export async function readPrebuilt(place: URL, sources: readonly URL[]): Promise<Uint8Array<ArrayBuffer> | undefined> {
+export async function readPrebuilt(
+  place: URL,
+  sources: readonly URL[],
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
   if (place.protocol !== "file:") {
     const response = await fetch(place);
     return response.ok ? new Uint8Array(await response.arrayBuffer()) : undefined;

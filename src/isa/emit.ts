@@ -248,7 +248,11 @@ interface Definition extends SemanticsOptions {
 const definitions = new Map<string, Definition>();
 
 /** Gives one or more mnemonics their meaning. */
-export function define(mnemonics: string | readonly string[], emit: Semantics, options: SemanticsOptions = {}): void {
+export function define(
+  mnemonics: string | readonly string[],
+  emit: Semantics,
+  options: SemanticsOptions = {},
+): void {
   for (const mnemonic of typeof mnemonics === "string" ? [mnemonics] : mnemonics) {
     if (definitions.has(mnemonic)) throw new Error(`${mnemonic} is defined twice`);
     definitions.set(mnemonic, { ...options, emit });

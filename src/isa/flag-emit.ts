@@ -1,10 +1,11 @@
 /**
  * Emits the storing and the deriving of the lazy flags (see flags.ts for the representation).
  */
-import { FLAG_KIND, FLAG_OPERAND, FLAG_RESULT } from "./state.js";
+
 import { type Callee, type FunctionBuilder, load } from "../wasm/function.js";
 import { I32, I64, type IntoI64 } from "../wasm/value.js";
 import { Flag, FlagKind } from "./flags.js";
+import { FLAG_KIND, FLAG_OPERAND, FLAG_RESULT } from "./state.js";
 
 /** Condition codes, in the order of the opcode's low four bits (SDM vol. 1, appendix B). */
 export const conditions = [
@@ -260,14 +261,7 @@ export function emitFlagFunction(f: FunctionBuilder, which: keyof FlagFunctions)
     const value = f.let(r.shrU(shift));
     const flags = f.local("i32");
     const parity = f.let(value.xor(value.shrU(4)).toI32().and(15));
-    f.set(
-      flags,
-      r
-        .eqz()
-        .shl(6)
-        .or(r.ltS(0).shl(7))
-        .or(I32.const(0x9669).shrU(parity).and(1).shl(2)),
-    );
+    f.set(flags, r.eqz().shl(6).or(r.ltS(0).shl(7)).or(I32.const(0x9669).shrU(parity).and(1).shl(2)));
     const or = (value: I32) => f.set(flags, flags.value.or(value));
     const auxiliary = (b: I64) => a.xor(b).xor(r).shrU(shift).toI32().and(Flag.AF);
     const arithmetic = (kinds: number, b: () => I64, c: (b: I64) => I32, o: (b: I64) => I64) =>
@@ -277,12 +271,38 @@ export function emitFlagFunction(f: FunctionBuilder, which: keyof FlagFunctions)
       });
     const addOverflow = (b: I64) => a.xor(r).and(b.xor(r));
     const subOverflow = (b: I64) => a.xor(b).and(a.xor(r));
-    arithmetic(FlagKind.add, () => r.sub(a), () => r.ltU(a), addOverflow);
-    arithmetic(FlagKind.addCarry, () => r.sub(a).sub(one), () => r.leU(a), addOverflow);
-    arithmetic(FlagKind.sub, () => a.sub(r), (b) => a.ltU(b), subOverflow);
-    arithmetic(FlagKind.subBorrow, () => a.sub(r).sub(one), (b) => a.leU(b), subOverflow);
+    arithmetic(
+      FlagKind.add,
+      () => r.sub(a),
+      () => r.ltU(a),
+      addOverflow,
+    );
+    arithmetic(
+      FlagKind.addCarry,
+      () => r.sub(a).sub(one),
+      () => r.leU(a),
+      addOverflow,
+    );
+    arithmetic(
+      FlagKind.sub,
+      () => a.sub(r),
+      (b) => a.ltU(b),
+      subOverflow,
+    );
+    arithmetic(
+      FlagKind.subBorrow,
+      () => a.sub(r).sub(one),
+      (b) => a.leU(b),
+      subOverflow,
+    );
     f.if(kind.eq(FlagKind.increment), () =>
-      or(a.toI32().and(1).or(r.eq(1n << 63n).shl(11)).or(value.and(15).eqz().shl(4))),
+      or(
+        a
+          .toI32()
+          .and(1)
+          .or(r.eq(1n << 63n).shl(11))
+          .or(value.and(15).eqz().shl(4)),
+      ),
     );
     f.if(kind.eq(FlagKind.decrement), () =>
       or(

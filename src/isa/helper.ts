@@ -51,7 +51,8 @@ export function helper<R extends ValueType | undefined = undefined>(
 ): Helper<R> {
   const known = registry.get(name);
   if (known) {
-    if (`${known.params}>${known.result}` !== `${params}>${result}`) throw new Error(`helper ${name}: two types`);
+    if (`${known.params}>${known.result}` !== `${params}>${result}`)
+      throw new Error(`helper ${name}: two types`);
     return known as Helper<R>;
   }
   const declared = { name, params, result: result as R, pure };

@@ -97,9 +97,9 @@ for (const [name, offset] of Object.entries(controls)) {
   });
 }
 table.set("cr8", {
-  read: ({ cpu }) => BigInt(cpu.taskPriority >> 4),
+  read: ({ cpu }) => BigInt(cpu.taskPriority),
   write: ({ cpu }, value) => {
-    cpu.taskPriority = Number(value & 0xfn) << 4;
+    cpu.taskPriority = Number(value & 0xfn);
   },
 });
 for (const i of [0, 1, 2, 3, 6, 7]) {

@@ -131,8 +131,14 @@ export class VmxBench {
       this.put64(gdt + CODE, CODE64);
       this.put64(gdt + STACK, DATA);
     }
-    this.assemble(At.launch, (a) => (a.vmlaunch(), a.hlt()));
-    this.assemble(At.resume, (a) => (a.vmresume(), a.hlt()));
+    this.assemble(At.launch, (a) => {
+      a.vmlaunch();
+      a.hlt();
+    });
+    this.assemble(At.resume, (a) => {
+      a.vmresume();
+      a.hlt();
+    });
     this.assemble(At.exited, (a) => a.hlt());
   }
 

@@ -60,9 +60,7 @@ function feature(name: string): FeatureName {
   const found = findFeature(name);
   if (found !== undefined) return found;
   const hint = suggestion(name, [...featureSpellings(), ...Object.keys(NUMBERS), "vendor", "model-id"]);
-  throw new UsageError(
-    `There is no CPU feature "${name}": ${hint ?? "'-cpu help' lists them."}`,
-  );
+  throw new UsageError(`There is no CPU feature "${name}": ${hint ?? "'-cpu help' lists them."}`);
 }
 
 function number(key: string, text: string): Partial<CpuModel> {

@@ -12,7 +12,6 @@ const IA32_TSC = 0x10;
 const X2APIC_FIRST = 0x800;
 const X2APIC_TPR = 0x808;
 const X2APIC_EOI = 0x80b;
-const X2APIC_ICR = 0x830;
 const X2APIC_SELF_IPI = 0x83f;
 
 const isX2apic = (index: number): boolean => index >>> 8 === 8;
@@ -25,8 +24,9 @@ export function readGuestMsr(processor: VmxProcessor, index: number): bigint | u
   const { apic, controls } = processor.guest;
   if (!isX2apic(index) || !apic || !controls.hasSecondary("virtualizeX2apicMode")) return undefined;
   if (index !== X2APIC_TPR && !controls.hasSecondary("apicRegisterVirtualization")) return undefined;
-  const low = BigInt(apic.page.read(registerOf(index)));
-  return index === X2APIC_ICR ? (BigInt(apic.page.read(VirtualRegister.ICR_HIGH)) << 32n) | low : low;
+  // 8 bytes of the page for every register: the ICR is not split as it is for accesses to memory.
+  const register = registerOf(index);
+  return BigInt(apic.page.read(register)) | (BigInt(apic.page.read(register + 4)) << 32n);
 }
 
 /** Writes an MSR of the guest; false: the processor's own is meant. */

@@ -274,8 +274,11 @@ export const DEFAULT1: Readonly<
   entry: { bits: 0x11ff, clearable: EntryControl.loadDebugControls },
 };
 
-/** The VMX-preemption timer counts when this bit of the time-stamp counter changes (IA32_VMX_MISC[4:0]). */
-export const PREEMPTION_TIMER_RATE = 5;
+/**
+ * The VMX-preemption timer counts when this bit of the time-stamp counter changes (IA32_VMX_MISC[4:0]). KVM wants to be
+ * able to wait for 10 seconds with it.
+ */
+export const PREEMPTION_TIMER_RATE = 2;
 /** IA32_VMX_MISC[24:16]. */
 export const CR3_TARGETS = 4;
 /** Entries that each MSR-load or MSR-store area may have: 512 * (1 + IA32_VMX_MISC[27:25]). */

@@ -39,6 +39,8 @@ export interface VmxProcessor extends VmxContext {
   readonly physicalMemory: PhysicalMemory;
   readonly timeline: Timeline;
   activity: Activity;
+  /** MWAIT made the processor inactive; that is no activity state of a VMCS. */
+  inMwait: boolean;
   /** An NMI waits. */
   nmiPending: boolean;
   /** An external interrupt waits. */

@@ -56,6 +56,7 @@ function begin(processor: VmxProcessor, controls: GuestControls, ownTsc: bigint)
   processor.state.setU32(INTERCEPTING, intercepts.inline);
   processor.tscChanged();
   processor.activity = Number(vmcs.read(VmcsField.GUEST_ACTIVITY_STATE)) as Activity;
+  processor.inMwait = false;
   processor.delivering = undefined;
   processor.debug.cancelStep();
   processor.debug.takePending();

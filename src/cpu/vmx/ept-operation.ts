@@ -53,7 +53,11 @@ export class EptOperation implements GuestStructures {
     this.guest = guest;
     const { eptp } = guest;
     this.structures.guest = eptp !== undefined || guest.apic !== undefined ? this : undefined;
-    if (eptp !== undefined) this.ept.use(guest, eptp);
+    if (eptp !== undefined) {
+      this.ept.use(guest, eptp);
+      // What cleans dirty flags for the log may rely on VM entry to drop combined mappings, and omit INVEPT.
+      if (guest.vpid === 0 && guest.modificationLog !== undefined) this.ept.invalidate(eptpRoot(eptp));
+    }
     this.translator.second = eptp === undefined ? undefined : this.ept;
     this.space = this.spaceOf(guest, eptp);
   }

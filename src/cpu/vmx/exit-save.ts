@@ -9,7 +9,7 @@ import type { VmExit } from "./contract.js";
 import { EntryControl } from "./controls.js";
 import type { GuestControls } from "./entry-controls.js";
 import { IA32_DEBUGCTL, IA32_PAT, usesPdpteRegisters } from "./entry-load.js";
-import type { VmxProcessor } from "./entry-processor.js";
+import { Activity, type VmxProcessor } from "./entry-processor.js";
 import { EventVmExit } from "./exit-event.js";
 import { BETWEEN_INSTRUCTIONS, KEEPS_DEBUG_EXCEPTIONS, MEMORY_ACCESS } from "./exit-reason.js";
 import { segmentField, VmcsField } from "./fields.js";
@@ -50,7 +50,10 @@ export function saveGuestState(
   vmcs.write(VmcsField.GUEST_RFLAGS, BigInt(savedFlags(processor, exit, during)));
   savePendingDebug(processor, controls, exit);
   vmcs.write(VmcsField.GUEST_INTERRUPTIBILITY_STATE, BigInt(readInterruptibility(processor)));
-  vmcs.write(VmcsField.GUEST_ACTIVITY_STATE, BigInt(processor.activity));
+  vmcs.write(
+    VmcsField.GUEST_ACTIVITY_STATE,
+    BigInt(processor.inMwait ? Activity.active : processor.activity),
+  );
   if (usesPdpteRegisters(processor) && controls.hasSecondary("enableEpt")) savePdptes(processor, controls);
   const left = guest.timer.stop(processor.ownTsc());
   if (controls.hasExit("savePreemptionTimer")) vmcs.write(VmcsField.PREEMPTION_TIMER_VALUE, left);

@@ -1,8 +1,11 @@
 /**
  * The MSR areas of a VMCS (SDM vol. 3, 25.7.2 and 25.8.2): entries of 16 bytes, the index in the low 32 bits, then 32
  * reserved bits, then the value. Loading is described in 27.4 and 28.6, storing in 28.4.
+ *
+ * What happens to an area that is longer than IA32_VMX_MISC allows is undefined: its first entry too many fails.
  */
 import { Fault } from "../fault.js";
+import { MSR_LIST_SIZE } from "./controls.js";
 import type { PhysicalMemory } from "./entry-processor.js";
 
 interface MsrAccess {
@@ -32,6 +35,7 @@ function succeeds(action: () => void): boolean {
 /** Loads the MSRs of an area. Returns the number of the entry that failed, counted from 1, or 0. */
 export function loadMsrs(memory: PhysicalMemory, msrs: MsrAccess, area: number, count: number): number {
   for (let entry = 1; entry <= count; entry++) {
+    if (entry > MSR_LIST_SIZE) return entry;
     const at = area + (entry - 1) * ENTRY_SIZE;
     const index = memory.read32(at);
     const refused =
@@ -48,6 +52,7 @@ export function loadMsrs(memory: PhysicalMemory, msrs: MsrAccess, area: number, 
 /** Stores the MSRs of an area. Returns the number of the entry that failed, counted from 1, or 0. */
 export function storeMsrs(memory: PhysicalMemory, msrs: MsrAccess, area: number, count: number): number {
   for (let entry = 1; entry <= count; entry++) {
+    if (entry > MSR_LIST_SIZE) return entry;
     const at = area + (entry - 1) * ENTRY_SIZE;
     const index = memory.read32(at);
     const refused = index === IA32_SMBASE || isX2apic(index) || memory.read32(at + 4) !== 0;

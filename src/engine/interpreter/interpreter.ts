@@ -40,7 +40,13 @@ import type { Tier0 } from "./tier0.js";
 /** A helper as the processor supplies it: bound to one CPU. */
 /** An i32 arrives as a number, an i64 as a bigint; beyond the helper's own parameters there is nothing. */
 type Argument = number | bigint;
-export type HelperFunction = (record: number, a: Argument, b: Argument, c: Argument, d: Argument) => number | bigint | void;
+export type HelperFunction = (
+  record: number,
+  a: Argument,
+  b: Argument,
+  c: Argument,
+  d: Argument,
+) => number | bigint | void;
 
 export interface InterpreterOptions {
   readonly memory: WebAssembly.Memory;
@@ -185,8 +191,7 @@ export class Interpreter {
     else if (vector === Pending.stop) {
       if (this.vmExit) this.leaveGuest();
       else if (!cpu.stopsHere()) this.stepOver();
-    }
-    else if (vector >= 0) {
+    } else if (vector >= 0) {
       cpu.exception(
         vector,
         view.getInt32(base + PENDING_ERROR, true),

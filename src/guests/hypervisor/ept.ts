@@ -3,17 +3,7 @@
  * gigabyte, as it is, in pages of 2 MiB, but for a hole that is filled page by page as guests touch it.
  */
 
-import {
-  eax,
-  ecx,
-  type Label,
-  mem,
-  qword,
-  rax,
-  rbx,
-  rcx,
-  rdi,
-} from "../assembler/assembler.js";
+import { eax, ecx, type Label, mem, qword, rax, rbx, rcx, rdi } from "../assembler/assembler.js";
 import { HOLE } from "./layout.js";
 import type { Hypervisor } from "./program.js";
 

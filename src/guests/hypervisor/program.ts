@@ -3,8 +3,8 @@
  * registers of the guest that exited.
  */
 
-import { ecx, edx, type Gpr, type Immediate, type Memory, qword, rax, rcx } from "../assembler/assembler.js";
 import { VmcsField, type VmcsFieldName } from "../../cpu/vmx/fields.js";
+import { ecx, edx, type Gpr, type Immediate, type Memory, qword, rax, rcx } from "../assembler/assembler.js";
 import { Tour } from "../tour/program.js";
 
 export class Hypervisor extends Tour {

@@ -36,7 +36,6 @@ const CR0_PAGED = 0x80010031;
 
 export interface StartLabels {
   readonly entry: Label;
-  readonly pml4: Label;
   readonly gdt: Label;
   readonly gdtLimit: number;
   readonly taskState: Label;
@@ -105,12 +104,13 @@ export function start(a: Hypervisor): StartLabels {
   const gdt = a.here("gdt");
   a.dq(0, 0x00af9b000000ffffn, 0x00cf93000000ffffn); // unused, CODE, DATA
   const base = BigInt(taskState.address!);
-  if (a.position - gdt.address! !== TASK_STATE) throw new Error("The GDT has another order than its selectors.");
+  if (a.position - gdt.address! !== TASK_STATE)
+    throw new Error("The GDT has another order than its selectors.");
   a.dq(BigInt(TASK_STATE_LIMIT) | ((base & 0xffffffn) << 16n) | (0x89n << 40n) | ((base >> 24n) << 56n), 0);
   const gdtLimit = a.position - gdt.address! - 1;
   a.bind(gdtPointer);
   a.dw(gdtLimit);
   a.dq(gdt);
 
-  return { entry, pml4, gdt, gdtLimit, taskState };
+  return { entry, gdt, gdtLimit, taskState };
 }

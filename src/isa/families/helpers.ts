@@ -13,4 +13,8 @@ export type ArithmeticHelper = (
   ...args: any[]
 ) => number | bigint | void;
 
-export const arithmeticHelpers: Readonly<Record<string, ArithmeticHelper>> = { ...simdHelpers, ...fpHelpers, ...x87Helpers };
+export const arithmeticHelpers: Readonly<Record<string, ArithmeticHelper>> = {
+  ...simdHelpers,
+  ...fpHelpers,
+  ...x87Helpers,
+};

@@ -6,7 +6,16 @@ import { I32 } from "../../wasm/value.js";
 import { define, Register } from "../emit.js";
 import { Flag } from "../flags.js";
 import { helper } from "../helper.js";
-import { BUDGET, CPL, CR4, FLAG_OTHERS, INTERCEPTING, INTERRUPT_PENDING, Intercepting, SHADOW } from "../state.js";
+import {
+  BUDGET,
+  CPL,
+  CR4,
+  FLAG_OTHERS,
+  INTERCEPTING,
+  INTERRUPT_PENDING,
+  Intercepting,
+  SHADOW,
+} from "../state.js";
 
 const ends = { endsBlock: true } as const;
 
@@ -118,7 +127,10 @@ const readTimeStamp = helper("readTimeStamp");
 const CR4_TSD = 4;
 define("rdtsc", (x) => {
   x.f.if(
-    x.stateI32(INTERCEPTING).and(Intercepting.timeStamp).or(x.stateI32(CR4).and(CR4_TSD).ne(0).and(x.stateI32(CPL).ne(0))),
+    x
+      .stateI32(INTERCEPTING)
+      .and(Intercepting.timeStamp)
+      .or(x.stateI32(CR4).and(CR4_TSD).ne(0).and(x.stateI32(CPL).ne(0))),
     () => x.run(readTimeStamp),
     () => {
       const ticks = x.timeStamp();

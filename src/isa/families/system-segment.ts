@@ -47,7 +47,8 @@ for (const [mnemonic, segment] of [
       x.run(loadFarPointer, I32.const(segment), selector.toI32());
       x.write(0, offset);
     },
-    { operandSize: true },
+    // Whether the data segments are flat decides how the following memory operands decode.
+    { operandSize: true, endsBlock: true },
   );
 }
 

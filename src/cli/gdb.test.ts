@@ -1,0 +1,148 @@
+/**
+ * A real GDB and the real command: attaching, breakpoints, memory, Ctrl-C, the end.
+ */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import {
+  COUNTER,
+  debuggedGuest,
+  END,
+  EXIT_CODE,
+  MARK,
+  UNMAPPED,
+} from "../debug/debugged-guest.test.helper.js";
+import { UsageError } from "../host/usage-error.js";
+import { Gdb, gdbVersion } from "./gdb.test.helper.js";
+import { parseGdbAddress } from "./gdb-option.js";
+import { type CommandResult, vt86 } from "./vt86.test.helper.js";
+
+const folder = mkdtempSync(join(tmpdir(), "vt86-gdb-"));
+after(() => rmSync(folder, { recursive: true }));
+
+const { image, at } = debuggedGuest();
+const kernel = join(folder, "guest");
+writeFileSync(kernel, image.data);
+const place = (name: string) => `*0x${at(name).toString(16)}`;
+const hex = (value: bigint | number) => `0x${value.toString(16)}`;
+
+interface Running {
+  readonly port: number;
+  readonly ended: Promise<CommandResult>;
+}
+
+/** Starts vt86 with a debugger's port. */
+async function start(...words: readonly string[]): Promise<Running> {
+  let found: (port: number) => void;
+  const port = new Promise<number>((resolve) => {
+    found = resolve;
+  });
+  const ended = vt86(["run", "--kernel", kernel, "-m", "8M", "--gdb", "0", "--timeout", "80", ...words], {
+    input: (child) => {
+      child.stderr.on("data", (text: string) => {
+        const match = /target remote 127\.0\.0\.1:(\d+)/.exec(text);
+        if (match) found(Number(match[1]));
+      });
+    },
+  });
+  return { port: await Promise.race([port, ended.then(({ stderr }) => assert.fail(stderr))]), ended };
+}
+
+test("addresses of --gdb, in vt86's words and in QEMU's", () => {
+  for (const [text, host, port] of [
+    ["1234", "127.0.0.1", 1234],
+    ["tcp::1234", "127.0.0.1", 1234],
+    ["tcp:localhost:9000", "localhost", 9000],
+    ["0.0.0.0:9000", "0.0.0.0", 9000],
+    ["[::1]:9000", "::1", 9000],
+    ["tcp::1234,server=on,wait=off", "127.0.0.1", 1234],
+  ] as const) {
+    assert.deepEqual(parseGdbAddress(text), { host, port }, text);
+  }
+  for (const text of ["", "host", "99999", "tcp:", "unix:/tmp/x", "1:2:3", "-1"]) {
+    assert.throws(() => parseGdbAddress(text), UsageError, text);
+  }
+});
+
+const skip = gdbVersion ? false : "gdb is not installed (Debian package gdb)";
+
+describe(`debugging with ${gdbVersion ?? "GDB"}`, { skip, timeout: 120_000 }, () => {
+  test("from frozen 32-bit start-up code to 64-bit code, and to the end", async () => {
+    const { port, ended } = await start("-S");
+    const gdb = new Gdb();
+    await gdb.ask(`target remote 127.0.0.1:${port}`);
+    assert.match(await gdb.ask("info registers rip efer cr0"), /rip +0x(\w+) .*\nefer +0x0 .*\ncr0 +0x11 /);
+    assert.match(await gdb.ask("print/x $rip"), new RegExp(`= ${hex(at("start"))}$`));
+    await gdb.ask("stepi", "stepi");
+    assert.match(await gdb.ask("print/x $rax"), /= 0x11223344$/);
+    // A breakpoint, a watchpoint and a hardware breakpoint, each in its mode.
+    assert.match(
+      await gdb.ask(`watch *(int*)${hex(MARK)}`, "continue"),
+      /Hardware watchpoint.*New value = 287454020/s,
+    );
+    assert.match(await gdb.ask("print/x $rip"), new RegExp(`= ${hex(at("marked"))}$`));
+    assert.match(await gdb.ask("delete", `hbreak ${place("long")}`, "continue"), /Breakpoint \d+, 0x/);
+    assert.match(await gdb.ask("print/x $efer"), /= 0x500$/);
+    assert.match(await gdb.ask(`break ${place("counted")}`, "continue"), /Breakpoint \d+, 0x/);
+    assert.match(await gdb.ask("print/x $rax", "print $rbx"), /= 0x1122334455667788\n.*= 1$/);
+    assert.match(await gdb.ask("continue", "continue", "print $rbx"), /= 3$/);
+    assert.match(await gdb.ask(`x/gd ${hex(COUNTER)}`), /:\t3$/);
+    // What is not mapped; the same place in physical memory.
+    assert.match(await gdb.ask(`x/wx ${hex(UNMAPPED)}`), /Cannot access memory/);
+    assert.match(
+      await gdb.ask("maintenance packet Qqemu.PhyMemMode:1", `x/wx ${hex(UNMAPPED)}`),
+      /:\t0x00000000$/,
+    );
+    await gdb.ask("maintenance packet Qqemu.PhyMemMode:0");
+    // The state can be changed.
+    assert.match(
+      await gdb.ask("delete", `break ${place("counted")}`, "set $rbx=100", "continue", "print $rbx"),
+      /= 101$/,
+    );
+    assert.match(await gdb.ask("info registers xmm0 st0 mxcsr lstar"), /mxcsr +0x1f80/);
+    assert.match(await gdb.ask("monitor info registers"), /cr0=80000011.*efer=00000500/);
+    assert.match(
+      await gdb.ask(`monitor info mem ${hex(MARK)}`),
+      /PML4E at 190000.*-> 170000, page of 2097152 bytes/s,
+    );
+    assert.match(await gdb.ask(`monitor xp/2w ${hex(MARK)}`), /0000000000170000: 11223344 00000000/);
+    assert.match(await gdb.ask("monitor nonsense"), /no monitor command 'nonsense'/);
+    assert.match(await gdb.ask("delete", `set *(int*)${hex(END)}=1`, "continue"), /exited with code 07/);
+    await gdb.quit();
+    const { status, stderr } = await ended;
+    assert.equal(status, EXIT_CODE * 2 + 1, stderr);
+  });
+
+  test("a guest that runs: attach, Ctrl-C, detach, attach again, reset, kill", async () => {
+    const { port, ended } = await start();
+    const remote = `target remote 127.0.0.1:${port}`;
+    const first = new Gdb();
+    await first.ask(remote);
+    const rbx = async (gdb: Gdb) => Number(/= (\d+)$/.exec(await gdb.ask("print (long)$rbx"))?.[1]);
+    const before = await rbx(first);
+    assert.equal(await rbx(first), before, "the guest stands still");
+    // One session at a time.
+    const refused = connect(port, "127.0.0.1");
+    await new Promise((resolve) => refused.on("close", resolve).resume());
+    const running = first.begin("continue");
+    setTimeout(() => first.interrupt(), 300);
+    assert.match(await running(), /SIGINT/);
+    const middle = await rbx(first);
+    assert.ok(middle > before, `${middle} > ${before}`);
+    await first.ask(`break ${place("counted")}`, "detach");
+    await first.quit();
+    const second = new Gdb();
+    await second.ask(remote);
+    assert.ok((await rbx(second)) > middle, "without a debugger the guest runs");
+    await second.ask("monitor system_reset", "maintenance flush register-cache");
+    assert.match(await second.ask("print/x $rip"), new RegExp(`= ${hex(at("start"))}$`));
+    await second.ask(`tbreak ${place("long")}`, "continue");
+    await second.ask("kill");
+    await second.quit();
+    const { status, stderr } = await ended;
+    assert.equal(status, 0, stderr);
+  });
+});
