@@ -64,8 +64,14 @@ async function onBochs() {
     // Debian's Bochs has its debugger built in, which waits for a command.
     writeFileSync(join(folder, "commands"), "c\n");
     const child = spawn("bochs-bin", ["-q", "-f", configuration, "-rc", join(folder, "commands")], {
-      stdio: ["pipe", "ignore", "ignore"],
+      stdio: ["ignore", "pipe", "pipe"],
     });
+    let said = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on("data", (bytes) => {
+        said += bytes;
+      });
+    }
     let over = false;
     child.on("exit", () => {
       over = true;
@@ -80,8 +86,8 @@ async function onBochs() {
     child.kill("SIGKILL");
     const text = serial();
     if (!text.includes(HYPERVISOR_END)) {
-      const log = existsSync(join(folder, "log")) ? readFileSync(join(folder, "log"), "utf8") : "";
-      throw new Error(`Bochs didn't come to the end.\n${text}\n${log.split("\n").slice(-40).join("\n")}`);
+      const log = readFileSync(join(folder, "log"), "utf8");
+      throw new Error(`Bochs didn't come to the end.\n${said.slice(-2000)}\n${log.slice(-2000)}\n${text}`);
     }
     return text;
   } finally {

@@ -5,7 +5,9 @@ import { GdbServer } from "../debug/gdb/server.js";
 import { MachineTarget } from "../debug/machine-target.js";
 import { listenTcp } from "../host/node/tcp-listener.js";
 import { UsageError } from "../host/usage-error.js";
+import type { Monitor } from "../inspect/monitor.js";
 import type { Machine } from "../machine/machine.js";
+import type { Observation } from "./observation.js";
 
 /** Who may connect unless an address is given: programs of this computer. */
 const LOOPBACK = "127.0.0.1";
@@ -37,8 +39,13 @@ export async function debugMachine(
   machine: Machine,
   address: GdbAddress,
   frozen: boolean,
+  observation: Observation,
 ): Promise<DebuggedMachine> {
-  const runner = new MachineTarget(machine, frozen);
+  let monitor: Monitor | undefined;
+  const runner: MachineTarget = new MachineTarget(machine, frozen, (line) => {
+    monitor ??= observation.monitor(() => runner.end());
+    return monitor.execute(line);
+  });
   const server = new GdbServer(runner);
   const listener = await listenTcp(address.host, address.port, (connection) => server.accept(connection));
   return {

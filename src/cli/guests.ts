@@ -3,18 +3,36 @@
  */
 
 import { debianGuest } from "../boot/node/debian-guest.js";
+import { hypervisorImage } from "../guests/hypervisor.js";
 import { tourImage } from "../guests/tour.js";
 import { UsageError } from "../host/usage-error.js";
-import type { BootImage, ModuleFile } from "../machine/config.js";
+import type { BootImage, ImageFile, ModuleFile } from "../machine/config.js";
 
 export interface GuestImages {
   readonly kernel: BootImage;
   readonly modules: readonly ModuleFile[];
 }
 
-/** vt86's own small guest. */
-export function builtinGuest(append: string | undefined): GuestImages {
-  return { kernel: { ...tourImage(), commandLine: append ?? "" }, modules: [] };
+interface BuiltinGuest {
+  readonly image: () => ImageFile;
+  /** The processor that it needs, where that is not the default. */
+  readonly cpu?: string;
+}
+
+/** vt86's own guests, by name. */
+const builtin = {
+  tour: { image: tourImage },
+  hypervisor: { image: hypervisorImage, cpu: "Skylake-Server,+vmx" },
+} as const satisfies Readonly<Record<string, BuiltinGuest>>;
+export type BuiltinName = keyof typeof builtin;
+
+export function builtinGuest(append: string | undefined, name: BuiltinName = "tour"): GuestImages {
+  return { kernel: { ...builtin[name].image(), commandLine: append ?? "" }, modules: [] };
+}
+
+/** The processor of the guest with that name, unless the person chooses one; undefined is the machine's default. */
+export function cpuOfGuest(name: string | undefined): string | undefined {
+  return (builtin as Readonly<Record<string, BuiltinGuest>>)[name ?? ""]?.cpu;
 }
 
 export interface DebianRequest {

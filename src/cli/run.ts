@@ -194,7 +194,7 @@ export async function run(words: readonly string[]): Promise<number> {
   const observation = new Observation(machine, trace, counted.has("vt"));
   const attendance = { seconds, statistics: counted.has("engine"), observation };
   if (!gdbAddress) return attend(machine, attendance);
-  const debugged = await debugMachine(machine, gdbAddress, options.has("S"));
+  const debugged = await debugMachine(machine, gdbAddress, options.has("S"), observation);
   const { host, port } = debugged.address;
   progress(`waiting for GDB: target remote ${host.includes(":") ? `[${host}]` : host}:${port}`);
   try {

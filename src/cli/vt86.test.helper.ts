@@ -15,23 +15,28 @@ export interface CommandResult {
 export interface CommandOptions {
   /** Bytes for standard input, which then ends; or a function that gets the process and may do what it likes. */
   readonly input?: string | ((child: ReturnType<typeof start>) => void);
+  /** Milliseconds after which it is ended. */
+  readonly limit?: number;
 }
 
-/** A command that hangs is ended after so many milliseconds; its status is null then. */
+/** A command that hangs is ended after so many milliseconds unless told otherwise; its status is null then. */
 const LONGEST = 90_000;
 
-function start(words: readonly string[]) {
+function start(words: readonly string[], limit: number) {
   return spawn(process.execPath, [command, ...words], {
     stdio: "pipe",
-    timeout: LONGEST,
+    timeout: limit,
     killSignal: "SIGKILL",
   });
 }
 
 /** Runs `vt86 WORDS` to its end. */
-export function vt86(words: readonly string[], { input = "" }: CommandOptions = {}): Promise<CommandResult> {
+export function vt86(
+  words: readonly string[],
+  { input = "", limit = LONGEST }: CommandOptions = {},
+): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
-    const child = start(words);
+    const child = start(words, limit);
     let stdout = "";
     let stderr = "";
     child.stdout.setEncoding("latin1").on("data", (text: string) => {

@@ -94,6 +94,9 @@ const cases: readonly (readonly [words: string, message: RegExp])[] = [
   ["run tour --trace vt --trace-format perfetto", /perfetto needs a file/],
   ["run tour --trace vt --trace-format xml", /--trace-format is text or perfetto/],
   ["run tour --serial tcp", /--serial is/],
+  ["run tour --gdb nowhere", /--gdb takes \[HOST:\]PORT.*"nowhere"/],
+  ["run tour --gdb 1.2.3.4:99999", /--gdb takes/],
+  ["run tour -S", /-S waits for a debugger/],
   ["run tour -d everything", /-d takes unclaimed and msr/],
   // The machine.
   ["run tour -smp 2", /one CPU so far.*"2"/],

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Flag } from "../isa/flags.js";
-import { CPL, FLAG_OTHERS, TLB_READ, TLB_WRITE } from "../isa/state.js";
-import { Cr4 } from "./control-bits.js";
+import { CPL, CR0, FLAG_OTHERS, TLB_READ, TLB_WRITE } from "../isa/state.js";
+import { Cr0, Cr4 } from "./control-bits.js";
 import { Fault } from "./fault.js";
 import {
   eptpOf,
@@ -98,6 +98,35 @@ test("each PCID has its own translations", () => {
   assert.equal(cpu.mmu.read(A, 1), 0x55n);
   cpu.mmu.flushPcid(0);
   assert.equal(cpu.mmu.read(A, 1), 0x66n);
+});
+
+test("#AC for unaligned user accesses with CR0.AM and EFLAGS.AC, whatever is cached", () => {
+  const { cpu } = rootCpu({ flags: US });
+  const { state, mmu } = cpu;
+  const access = (offset: number, bytes: number) =>
+    mmu.resolve(Number(A) + offset, 0, bytes, false, false, false);
+  const alignmentCheck = (thrown: unknown) => thrown instanceof Fault && thrown.vector === 17;
+  state.setU32(CPL, 3);
+  state.setU32(CR0, state.u32(CR0) | Cr0.AM);
+  mmu.modeChanged();
+  const unchecked = access(4, 8);
+  const read = state.u32(TLB_READ);
+  state.setU32(FLAG_OTHERS, Flag.AC | 2);
+  mmu.selectView();
+  assert.notEqual(state.u32(TLB_READ), read);
+  for (const [offset, bytes] of [
+    [1, 2],
+    [2, 4],
+    [4, 8],
+    [0xffc, 8],
+  ] as const) {
+    assert.equal(access(offset - (offset % bytes), bytes) > 0, true);
+    assert.throws(() => access(offset, bytes), alignmentCheck);
+  }
+  assert.equal(access(4, 16), unchecked);
+  state.setU32(CPL, 0);
+  mmu.selectView();
+  assert.equal(access(4, 8), unchecked);
 });
 
 test("system, supervisor and user accesses have their own rights, whatever is cached", () => {

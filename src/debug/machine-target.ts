@@ -5,7 +5,7 @@ import { LONGEST_WATCHPOINT, type Watchpoint } from "../machine/debug-control.js
 import type { Machine, MachineExit } from "../machine/machine.js";
 import type { BreakpointKind, DebugTarget, MemoryView, StopReason } from "./gdb/target.js";
 import { gdbRegisters } from "./gdb/target-description.js";
-import { monitorCommand } from "./monitor.js";
+import { type MonitorExtension, monitorCommand } from "./monitor.js";
 
 const SIGINT = 2;
 const SIGTRAP = 5;
@@ -28,10 +28,14 @@ export class MachineTarget implements DebugTarget {
   private interrupting = false;
   private over = false;
 
-  /** @param frozen the machine waits for the debugger before its first instruction */
+  /**
+   * @param frozen the machine waits for the debugger before its first instruction
+   * @param more answers `monitor` commands that monitor.ts does not know
+   */
   constructor(
     private readonly machine: Machine,
     private frozen = false,
+    private readonly more?: MonitorExtension,
   ) {}
 
   /** Runs the machine, as far as debuggers let it, until the guest ends or {@link end} is called. */
@@ -192,7 +196,7 @@ export class MachineTarget implements DebugTarget {
   }
 
   monitor(command: string): string {
-    return monitorCommand(this.machine, command, () => this.end());
+    return monitorCommand(this.machine, command, () => this.end(), this.more);
   }
 
   kill(): void {

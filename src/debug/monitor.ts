@@ -1,10 +1,8 @@
 /**
- * `monitor` commands: what a person can ask of the machine beyond the debugger's own commands.
+ * `monitor` commands of the debugger: what concerns machine and processor as a whole. Who makes the target can add
+ * others (src/inspect/monitor.ts).
  */
-import { segmentNames } from "../cpu/names.js";
-import type { WalkExplanation } from "../cpu/paging/explain.js";
 import type { Machine } from "../machine/machine.js";
-import { dumpMemory } from "./memory-dump.js";
 
 const hex = (value: bigint | number, digits = 1): string => value.toString(16).padStart(digits, "0");
 
@@ -19,48 +17,6 @@ interface Command {
 export function parseNumber(text: string | undefined): bigint | undefined {
   const clean = text?.replace(/^(.+)h$/i, "0x$1") ?? "";
   return /^(0x[0-9a-f]+|\d+)$/i.test(clean) ? BigInt.asUintN(64, BigInt(clean)) : undefined;
-}
-
-function registers({ debug }: Machine): string {
-  const value = (name: string, digits = 16) => hex(debug.readRegister(name) ?? 0n, digits);
-  const lines: string[] = [];
-  const general = ["rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp"];
-  for (let i = 8; i < 16; i++) general.push(`r${i}`);
-  for (let i = 0; i < 16; i += 4) {
-    const row = general.slice(i, i + 4);
-    lines.push(row.map((name) => `${name.padStart(3)}=${value(name)}`).join(" "));
-  }
-  lines.push(`rip=${value("rip")} (linear) eflags=${value("eflags", 8)}`);
-  for (const name of segmentNames) {
-    lines.push(
-      `${name.padEnd(4)} ${value(name, 4)} base=${value(`${name}_base`)} limit=${value(`${name}_limit`, 8)} rights=${value(`${name}_rights`, 5)}`,
-    );
-  }
-  for (const name of ["gdtr", "idtr"]) {
-    lines.push(`${name} base=${value(`${name}_base`)} limit=${value(`${name}_limit`, 4)}`);
-  }
-  lines.push(["cr0", "cr2", "cr3", "cr4", "efer"].map((name) => `${name}=${value(name, 8)}`).join(" "));
-  return lines.join("\n");
-}
-
-function walkLines(walk: WalkExplanation, indent = ""): string[] {
-  const lines = walk.steps.map(
-    ({ level, entryAddress, entry, bits, outcome }) =>
-      `${indent}${level} at ${hex(entryAddress)}: ${entry === undefined ? "-" : hex(entry, 16)} ${outcome}${bits.length > 0 ? ` (${bits.join(" ")})` : ""}`,
-  );
-  const to =
-    walk.to === undefined
-      ? walk.outcome
-      : `${hex(walk.to)}${walk.pageSize ? `, page of ${walk.pageSize} bytes` : ""}`;
-  const error = walk.error === undefined ? "" : ` with error code ${hex(walk.error)}`;
-  lines.push(`${indent}${walk.format}: ${hex(walk.address)} -> ${to}${error}`);
-  return walk.then ? [...lines, ...walkLines(walk.then, `${indent}  `)] : lines;
-}
-
-function mapping({ debug }: Machine, [text]: readonly string[]): string {
-  const address = parseNumber(text);
-  if (address === undefined) return "Usage: info mem ADDRESS";
-  return walkLines(debug.explain({ address, kind: "linear" })).join("\n");
 }
 
 function views({ debug, statistics }: Machine): string {
@@ -122,25 +78,10 @@ function msr({ debug }: Machine, [numberText, valueText]: readonly string[]): st
 }
 
 const commands: readonly Command[] = [
-  { name: "help", help: "this text", run: () => help() },
-  { name: "info registers", help: "registers with the hidden parts of the segments", run: registers },
-  { name: "info mem", parameters: "ADDRESS", help: "how a linear address is translated", run: mapping },
   { name: "info tlb", help: "how many translations are held", run: views },
   { name: "info apic", help: "the local APIC", run: localApic },
   { name: "info irq", help: "the 8259 pair and the I/O APIC", run: interruptLines },
   { name: "msr", parameters: "NUMBER [VALUE]", help: "reads or writes a model-specific register", run: msr },
-  {
-    name: "x",
-    parameters: "[/COUNT[b|h|w|g]] ADDRESS",
-    help: "memory at a linear address",
-    run: ({ debug }, words) => dumpMemory(words, (at, length) => debug.readLinear(at, length)),
-  },
-  {
-    name: "xp",
-    parameters: "[/COUNT[b|h|w|g]] ADDRESS",
-    help: "machine-physical memory",
-    run: ({ debug }, words) => dumpMemory(words, (at, length) => debug.readPhysical(Number(at), length)),
-  },
   {
     name: "system_reset",
     help: "presses the reset button",
@@ -167,23 +108,35 @@ const commands: readonly Command[] = [
   },
 ];
 
-function help(): string {
-  return commands
-    .map(({ name, parameters, help: text }) => `${`${name} ${parameters ?? ""}`.padEnd(36)} ${text}`)
-    .join("\n");
+/** Answers a line; undefined when it is none of its commands. */
+export type MonitorExtension = (line: string) => readonly string[];
+
+function help(more: MonitorExtension | undefined): string {
+  const own = commands.map(
+    ({ name, parameters, help: text }) => `${`${name} ${parameters ?? ""}`.padEnd(24)} ${text}`,
+  );
+  return [...own, ...(more ? ["", "And as at vt86's own monitor:", ...more("help")] : [])].join("\n");
 }
 
-/** Executes a command and returns what to print, with its line ends. */
-export function monitorCommand(machine: Machine, text: string, quit: () => void): string {
-  const words = text
-    .trim()
-    .replace(/^(xp?)\//, "$1 /")
-    .split(/\s+/);
+/** Executes a command and returns what to print, with its line ends. @param more what to ask for other commands */
+export function monitorCommand(
+  machine: Machine,
+  text: string,
+  quit: () => void,
+  more?: MonitorExtension,
+): string {
+  const line = text.trim();
+  const words = line.split(/\s+/);
+  if (line === "help" || line === "") return `${help(more)}\n`;
   for (const length of [2, 1]) {
     const command = commands.find(({ name }) => name === words.slice(0, length).join(" "));
     if (!command) continue;
     const output = command.run(machine, words.slice(length), quit);
     return output === "" ? "" : `${output}\n`;
   }
-  return `There is no monitor command '${text.trim()}'; 'monitor help' lists them.\n`;
+  if (more)
+    return more(line.replace(/^info mem\b/, "info walk"))
+      .map((each) => `${each}\n`)
+      .join("");
+  return `There is no monitor command '${line}'; 'monitor help' lists them.\n`;
 }

@@ -29,8 +29,11 @@ const SHOWN = 16;
 /** A number as people type it: hexadecimal, with or without 0x or h. */
 function parseAddress(text: string | undefined): bigint {
   const digits = /^(?:0x)?([0-9a-f]{1,16})h?$/i.exec((text ?? "").replaceAll("_", ""))?.[1];
-  if (digits === undefined)
-    throw new UsageError(`An address in hexadecimal is missing${text ? `: "${text}"` : ""}.`);
+  if (digits === undefined) {
+    throw new UsageError(
+      text ? `"${text}" is no hexadecimal address.` : "An address in hexadecimal is missing.",
+    );
+  }
   return BigInt(`0x${digits}`);
 }
 
@@ -234,7 +237,7 @@ export class Monitor {
       `${exitName(reason)}, exit reason ${reason}, of VMCS ${hex(vmcs)} at guest RIP ${hex(exit.rip)}`,
       ...(cause === "" ? [] : [`  ${cause}`]),
       `  exit qualification ${hex(qualification)}`,
-      ...table(parts.map(({ name, value }) => [`    ${name}`, value])).map((line) => line),
+      ...table(parts.map(({ name, value }) => [`    ${name}`, value])),
       `  instruction length ${exit.instructionLength}, instruction information ${hex(exit.instructionInfo)}`,
     ];
     if (registers !== undefined) {

@@ -119,6 +119,7 @@ const EXCEPTIONS = bits({
 });
 
 const eptPointer: InWords = (value) => {
+  if (value === 0n) return undefined;
   const type = value & 7n;
   const memory = type === 6n ? "WB" : type === 0n ? "UC" : `memory type ${type}`;
   const flags = (value & 0x40n) === 0n ? "" : ", accessed and dirty flags";

@@ -72,7 +72,9 @@ export class VtTrace implements VtSink {
     const [first, ...more] = this.lines(event, spent);
     const start = `${seconds(time).padStart(14)}  `;
     const indent = " ".repeat(start.length + 7);
-    this.write(`${start}${LABELS[kind].padEnd(7)}${[first, ...more.map((line) => indent + line)].join("\n")}\n`);
+    this.write(
+      `${start}${LABELS[kind].padEnd(7)}${[first, ...more.map((line) => indent + line)].join("\n")}\n`,
+    );
   }
 
   private lines(event: VtEvent, spent: number | undefined): string[] {

@@ -270,6 +270,11 @@ describe("transitions", () => {
     assert.equal(bench.run(), ExitReason.entryFailureMsrLoading + VALID);
     assert.equal(bench.read("EXIT_QUALIFICATION"), 1);
     assert.equal(bench.vmcs.launched, false);
+    // Entries that load nothing much, but too many of them.
+    for (let at = At.free; at < At.free + 0x2020; at += 16) bench.put64(at, 0xc000_0081n);
+    bench.write("ENTRY_MSR_LOAD_COUNT", 514);
+    assert.equal(bench.run(), ExitReason.entryFailureMsrLoading + VALID);
+    assert.equal(bench.read("EXIT_QUALIFICATION"), 513);
   });
 
   it("the host's hidden segment parts are fixed", () => {
@@ -333,6 +338,25 @@ describe("guests in other modes", () => {
       })
       .arm(bench.pc.cpu.now() + 1000);
     assert.equal(bench.run(), ExitReason.initSignal);
+  });
+
+  it("RDMSR of a virtual x2APIC reads 8 bytes of the page", () => {
+    const bench = new VmxBench({
+      primary: ["useTprShadow", "useMsrBitmaps"],
+      secondary: ["virtualizeX2apicMode", "apicRegisterVirtualization"],
+    });
+    bench.write("MSR_BITMAPS", At.free + 0x1000);
+    bench.write("VIRTUAL_APIC_ADDRESS", At.free);
+    bench.put64(At.free + 0x300, 0x1234_5678_9abc_def0n);
+    bench.put32(At.free + 0x310, 0x5555_5555);
+    bench.guest((a) => {
+      a.mov(ecx, 0x830);
+      a.rdmsr();
+      a.cpuid();
+    });
+    assert.equal(bench.run(), ExitReason.cpuid);
+    assert.equal(bench.pc.cpu.state.gpr(0), 0x9abc_def0n);
+    assert.equal(bench.pc.cpu.state.gpr(2), 0x1234_5678n);
   });
 
   it("virtual-interrupt delivery, self-IPI and EOI", () => {

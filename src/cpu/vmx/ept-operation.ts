@@ -110,14 +110,10 @@ export class EptOperation implements GuestStructures {
     const { ept } = this;
     let physical = guestPhysical;
     if (this.translator.second !== undefined) {
-      // With accessed and dirty flags each access to a structure counts as a write, but for loads of PDPTEs,
-      // which have no linear address (SDM vol. 3, 29.3.5).
-      const access =
-        ept.accessedDirty && ept.linearValid
-          ? EptAccess.read | EptAccess.write
-          : write
-            ? EptAccess.write
-            : EptAccess.read;
+      // Flags are set by a read-modify-write. With accessed and dirty flags in EPT each access to a structure counts
+      // as a write, but for loads of PDPTEs, which have no linear address (SDM vol. 3, 29.3.5).
+      const changes = write || (ept.accessedDirty && ept.linearValid);
+      const access = changes ? EptAccess.read | EptAccess.write : EptAccess.read;
       physical = ept.translate(guestPhysical, access, false) + (guestPhysical & 0xfff);
     }
     const apic = this.guest?.apic;

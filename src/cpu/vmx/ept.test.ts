@@ -229,6 +229,21 @@ test("page-modification logging", () => {
   assert.equal(cpu.resolved(0x6008n, true), GUEST_AT + 0x6008);
 });
 
+test("without VPID a page whose dirty flag was cleared is logged again after VM entry", () => {
+  const cpu = new TestMmu();
+  const ept = eptTables(cpu);
+  const modificationLog = { address: 0x20_0000, index: 511 };
+  const guest = { vpid: 0, eptp: eptpOf(ept.root, true), modificationLog };
+  for (const index of [510, 509]) {
+    cpu.mmu.enterNonRoot(guest);
+    cpu.unpaged();
+    cpu.resolved(0x5123n, true);
+    assert.equal(modificationLog.index, index);
+    cpu.mmu.leaveNonRoot();
+    ept.map(0x5000n, ept.entry(0x5000n) & ~D);
+  }
+});
+
 test("#VE instead of a VM exit", () => {
   const cpu = new TestMmu();
   const ept = eptTables(cpu);

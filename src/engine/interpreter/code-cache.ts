@@ -18,6 +18,8 @@ import { Handler, type ShapeTable } from "./shapes.js";
 
 /** Longest block, in instructions. */
 export const MAX_BLOCK = 64;
+/** Longest instruction. */
+const MOST_BYTES = 15;
 /** Writes after which a page without blocks is a page of data. */
 const MOST_ASKED = 64;
 
@@ -288,6 +290,7 @@ export class CodeCache implements CodePages {
     let crosses = false;
     let count = 0;
     let onward = 0;
+    let end = start;
     const page = this.pages.get(source.hostPage >>> 12);
     for (; count < most; count++) {
       const known = count > 0 ? page?.blocks.get((mode * 4096 + offset) * 2) : undefined;
@@ -298,6 +301,7 @@ export class CodeCache implements CodePages {
       const length = this.decodeAt(source, offset, codeSize, count === 0);
       if (length === 0) break;
       const next = offset + instruction.length;
+      end = offset + this.examined;
       let handler =
         this.outcome === DecodeResult.Ok
           ? this.handlerFor(mode, codeSize)
@@ -308,7 +312,8 @@ export class CodeCache implements CodePages {
       if (most > 1 && this.stops.has(offset)) handler = Handler.stop;
       view.setUint16(record + Record.handler, handler, true);
       view.setUint16(record + Record.start, offset, true);
-      view.setUint16(record + Record.next, next, true);
+      // Also what is undecodable because of bytes on the next page has to look like a crossing instruction.
+      view.setUint16(record + Record.next, end > 4096 ? Math.max(next, 4097) : next, true);
       if (this.outcome === DecodeResult.Ok) {
         writeOperands(view, record, instruction, codeSize === 64, (mode & Mode.FLAT) !== 0);
         this.markLinkable(record, next, codeSize, limit - (rip - start));
@@ -316,7 +321,7 @@ export class CodeCache implements CodePages {
       record += RECORD_SIZE;
       offset = next;
       this.decoded++;
-      if (next > 4096) {
+      if (end > 4096) {
         crosses = true;
         count++;
         break;
@@ -337,7 +342,7 @@ export class CodeCache implements CodePages {
     view.setUint16(record + Record.start, offset, true);
     view.setUint16(record + Record.next, offset, true);
     view.setUint16(record + Record.left, 0, true);
-    return { next: record + RECORD_SIZE, end: offset, crosses };
+    return { next: record + RECORD_SIZE, end, crosses };
   }
 
   private outcome: DecodeResult = DecodeResult.Ok;
@@ -348,7 +353,8 @@ export class CodeCache implements CodePages {
     const end = source.hostPage + 4096;
     this.outcome = decoder.decode(this.bytes, source.hostPage + offset, end, codeSize, instruction);
     if (this.outcome !== DecodeResult.NeedMore) {
-      if (this.outcome !== DecodeResult.Ok) instruction.length = 1;
+      this.examined = Math.min(instruction.length, 4096 - offset);
+      if (this.outcome !== DecodeResult.Ok) this.undecodable(4096 - offset);
       return instruction.length;
     }
     if (!first) return 0;
@@ -358,9 +364,19 @@ export class CodeCache implements CodePages {
     this.crossing.set(this.bytes.subarray(other, other + 32 - here), here);
     this.outcome = decoder.decode(this.crossing, 0, 16, codeSize, instruction);
     if (this.outcome === DecodeResult.NeedMore) this.outcome = DecodeResult.TooLong;
-    if (this.outcome !== DecodeResult.Ok) instruction.length = 1;
+    this.examined = instruction.length;
+    if (this.outcome !== DecodeResult.Ok) this.undecodable(MOST_BYTES);
     return instruction.length;
   }
+
+  /** It counts as one byte long, but any of the bytes that it could have had decided over it. */
+  private undecodable(available: number): void {
+    this.instruction.length = 1;
+    this.examined = Math.min(MOST_BYTES, available);
+  }
+
+  /** Bytes that the last decoding depended on. */
+  private examined = 0;
 
   private handlerFor(mode: number, codeSize: CodeSize): number {
     const { form, operands } = this.instruction;

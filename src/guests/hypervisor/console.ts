@@ -41,6 +41,6 @@ export function numberRoutine(a: Hypervisor): void {
   a.mov(rsi, rdi);
   a.call(a.printText);
   a.add(rsp, BUFFER);
-  for (const register of saved.reverse()) a.pop(register);
+  for (const register of [...saved].reverse()) a.pop(register);
   a.ret();
 }

@@ -91,7 +91,7 @@ export function ept(a: Hypervisor): Ept {
   a.sayHex();
   a.jmp(a.resume);
   a.bind(outside);
-  a.give("there is nothing at this guest-physical address");
+  a.giveUp("there is nothing at this guest-physical address");
 
   return { pointer: pml4.plus(EPTP_FLAGS), build, violation };
 }

@@ -5,6 +5,7 @@
  */
 
 import {
+  ax,
   dword,
   eax,
   ebx,
@@ -67,9 +68,8 @@ export function exits(a: Hypervisor, rows: readonly ExitRow[]): Exits {
   a.mov(rax, qword(number));
   a.column(10, 3);
   a.readField("EXIT_REASON");
-  a.column(10, 5);
-  a.bt(eax, ENTRY_FAILURE_BIT);
   entryFailed(a);
+  a.column(10, 5);
   a.mov(ebx, eax);
   a.lea(rsi, mem(table));
   const next = a.here("nextRow");
@@ -104,7 +104,7 @@ export function exits(a: Hypervisor, rows: readonly ExitRow[]): Exits {
   a.jmp(qword(rbx, 16));
 
   a.bind(unknown);
-  a.give(" is an exit reason that the hypervisor doesn't know");
+  a.giveUp(" is an exit reason that the hypervisor doesn't know");
 
   a.align(8);
   a.bind(table);
@@ -162,23 +162,27 @@ function wayBack(a: Hypervisor): void {
   a.say("\n  A VMX instruction failed with VM-instruction error ");
   a.readField("INSTRUCTION_ERROR");
   a.call(a.printDecimal);
-  a.give(".");
+  a.giveUp(".");
   a.bind(noVmcs);
-  a.give("\n  A VMX instruction failed, without a current VMCS.");
+  a.giveUp("\n  A VMX instruction failed, without a current VMCS.");
 
   a.bind(a.guestDone);
   a.say("\n");
   a.jmp(qword(a.continuation));
 }
 
-/** A VM entry whose guest state was refused arrives like an exit. */
+/** A VM entry whose guest state was refused arrives like an exit. RAX = exit reason. */
 function entryFailed(a: Hypervisor): void {
   const entered = a.label("entered");
+  a.bt(eax, ENTRY_FAILURE_BIT);
   a.jnc(entered);
-  a.say(": VM entry failed, exit qualification ");
+  a.say(" VM entry failed: exit reason ");
+  a.movzx(eax, ax);
+  a.call(a.printDecimal);
+  a.say(", exit qualification ");
   a.readField("EXIT_QUALIFICATION");
   a.call(a.printDecimal);
-  a.give(".");
+  a.giveUp(".");
   a.bind(entered);
 }
 
@@ -193,10 +197,10 @@ function printCounts(a: Hypervisor, table: Label, counts: Label): void {
   a.mov(rax, qword({ base: rcx, index: rax, scale: 8 }));
   a.test(rax, rax);
   a.jz(skip);
-  a.column(10, 5);
   a.say("  ");
   a.mov(rsi, qword(rbx, 8));
   a.call(a.printText);
+  a.column(10, 4);
   a.say("\n");
   a.bind(skip);
   a.add(rbx, ROW);

@@ -164,7 +164,7 @@ export function hypercall(a: Hypervisor): Label {
   a.je(interrupt);
   a.cmp(rax, HYPERCALL_REPORT);
   a.je(report);
-  a.give("the guest makes a hypercall that there isn't");
+  a.giveUp("the guest makes a hypercall that there isn't");
 
   a.bind(interrupt);
   a.say("the guest wants an interrupt; ");
@@ -206,17 +206,14 @@ export function halt(a: Hypervisor): Label {
 /** MOV to CR0 from EAX, with a bit that the guest/host mask keeps for the hypervisor. */
 export function controlRegister(a: Hypervisor): Label {
   const start = a.here("crExit");
-  a.say("CR0 = ");
+  a.say("made CR0 ");
   a.mov(rbx, a.guest(rax));
   a.writeField("CR0_READ_SHADOW", rbx);
   a.or(rbx, CR0_FIXED);
   a.writeField("GUEST_CR0", rbx);
   a.mov(rax, rbx);
   a.sayHex();
-  a.say(" for the processor, ");
-  a.mov(rax, a.guest(rax));
-  a.sayHex();
-  a.say(" where the guest looks");
+  a.say(", with PE: protected mode, as the guest wishes");
   a.jmp(a.skipInstruction);
   return start;
 }

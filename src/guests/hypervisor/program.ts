@@ -67,9 +67,9 @@ export class Hypervisor extends Tour {
     this.call(this.printNumber);
   }
 
-  /** The end where something is missing or wrong. */
-  give(up: string): void {
-    this.say(`${up}\n`);
+  /** The end, where something is missing or wrong. */
+  giveUp(why: string): void {
+    this.say(`${why}\n`);
     this.jmp(this.powerOff);
   }
 }

@@ -1,6 +1,7 @@
 /**
- * The second guest: 16-bit code in real-address mode, which only an unrestricted guest may begin in (SDM volume 3, 27.6
- * and 26.3.1.4). Its segments begin where its program lies, above 1 MiB: a VMCS can hold what no real-mode program could load.
+ * The second guest: 16-bit code in real-address mode, which only an unrestricted guest may be in (SDM volume 3, 26.6 and
+ * 27.3.1.2). Its segments begin where its program lies, above 1 MiB: a VMCS can hold bases that no real-mode program
+ * could load.
  */
 
 import { SecondaryControl } from "../../cpu/vmx/controls.js";

@@ -89,20 +89,20 @@ function checkProcessor(a: Hypervisor): void {
   a.cpuid();
   a.bt(ecx, CPUID_VMX);
   a.jc(hasVmx);
-  a.give("  CPUID says that this processor has no VMX. vt86 has it with --cpu Skylake-Server,+vmx");
+  a.giveUp("  CPUID says that this processor has no VMX. vt86 has it with --cpu Skylake-Server,+vmx");
   a.bind(hasVmx);
   a.mov(ecx, IA32_VMX_BASIC);
   a.rdmsr();
   a.bt(edx, BASIC_TRUE_CONTROLS);
   a.jc(hasTrueControls);
-  a.give("  This processor's VMX is from before EPT.");
+  a.giveUp("  This processor's VMX is from before EPT.");
   a.bind(hasTrueControls);
   a.mov(ecx, IA32_VMX_EPT_VPID_CAP);
   a.rdmsr();
   a.and(eax, EPT_NEEDED);
   a.cmp(eax, EPT_NEEDED);
   a.je(hasEpt);
-  a.give("  This processor has no EPT of the kind that is needed.");
+  a.giveUp("  This processor has no EPT of the kind that is needed.");
   a.bind(hasEpt);
   a.say("  CPUID says that the processor has VMX, and IA32_VMX_EPT_VPID_CAP that EPT is as needed.\n");
 }
@@ -126,7 +126,7 @@ function featureControl(a: Hypervisor): void {
   a.say("  IA32_FEATURE_CONTROL allows VMX, and is locked.\n");
   a.jmp(allowed);
   a.bind(forbidden);
-  a.give("  The firmware has forbidden VMX in IA32_FEATURE_CONTROL, and locked that.");
+  a.giveUp("  The firmware has forbidden VMX in IA32_FEATURE_CONTROL, and locked that.");
   a.bind(allowed);
 }
 
@@ -156,7 +156,7 @@ export function controlsRoutine(a: Hypervisor): void {
   a.and(ebx, edx);
   a.cmp(eax, ebx);
   a.je(possible);
-  a.give("  The processor lacks a control that is needed.");
+  a.giveUp("  The processor lacks a control that is needed.");
   a.bind(possible);
   a.ret();
 }
