@@ -13,5 +13,6 @@ export { tourImage } from "./guests/tour.js";
 export { UsageError } from "./host/usage-error.js";
 export type { BootImage, ImageFile, MachineConfig, ModuleFile } from "./machine/config.js";
 export type { SerialConsole } from "./machine/console.js";
+export type { DebugControl, Watchpoint } from "./machine/debug-control.js";
 export { Machine, type MachineExit } from "./machine/machine.js";
 export type { RegisterFile } from "./machine/registers.js";

@@ -18,13 +18,14 @@ export class Gdb {
   readonly ended: Promise<void>;
 
   constructor() {
-    this.child = spawn("gdb", ["-q", "-nx"], { env: { ...process.env, DEBUGINFOD_URLS: "" } });
-    for (const stream of [this.child.stdout, this.child.stderr]) {
-      stream.setEncoding("utf8").on("data", (text: string) => {
-        this.output += text;
-        this.heard();
-      });
-    }
+    // One pipe, so that all it says comes in its order.
+    this.child = spawn("sh", ["-c", "exec gdb -q -nx 2>&1"], {
+      env: { ...process.env, DEBUGINFOD_URLS: "" },
+    });
+    this.child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      this.output += text;
+      this.heard();
+    });
     this.child.stdin.on("error", () => {});
     this.ended = new Promise((resolve) => this.child.on("close", () => resolve()));
     this.child.on("close", () => this.heard());

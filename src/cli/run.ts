@@ -10,15 +10,16 @@ import { checkMemory, DEFAULT_MEMORY } from "../machine/config.js";
 import { Machine } from "../machine/machine.js";
 import { attend } from "./attend.js";
 import { debugMachine, parseGdbAddress } from "./gdb-option.js";
-import { builtinGuest, debianImages, type GuestImages } from "./guests.js";
+import { builtinGuest, cpuOfGuest, debianImages, type GuestImages } from "./guests.js";
 import { readImage, readKernel } from "./image-file.js";
 import { Observation, openTrace, parseTrace } from "./observation.js";
 import { optionHelp, type ParsedOptions, parseRunOptions, parseSize, type RunOptionName } from "./options.js";
 
 const usage = `Usage: vt86 run [GUEST] [options]
 
-GUEST is 'debian' (Debian's kernel with BusyBox, fetched through the host's package tools) or 'tour' (the
-built-in guest). Without GUEST, --kernel names what to boot. QEMU's spelling of the same options is accepted.
+GUEST is 'debian' (Debian's kernel with BusyBox, fetched through the host's package tools), 'tour' (the
+built-in guest) or 'hypervisor' (a built-in hypervisor that tells of its VM exits; docs/vt-x-tour.md). Without
+GUEST, --kernel names what to boot. QEMU's spelling of the same options is accepted.
 
 Options:
 ${optionHelp()}
@@ -27,7 +28,7 @@ Ctrl-A X quits, Ctrl-A H shows the other keys.
 Exit status: 0 the guest powered off (or reset, with --no-reboot), 1 the guest failed (triple fault), 2 wrong use,
 124 timeout, 128+N signal N. A guest that writes C to the debug-exit port gives C*2+1, as with QEMU.`;
 
-const guests = ["debian", "tour"] as const;
+const guests = ["debian", "tour", "hypervisor"] as const;
 type Guest = (typeof guests)[number];
 
 class Options {
@@ -97,7 +98,7 @@ function chooseGuest(operands: readonly string[], options: Options): Guest | und
   if (name !== undefined && guest === undefined) {
     const near = nearestName(name, guests);
     throw new UsageError(
-      `There is no guest '${name}'${near ? `; did you mean '${near}'?` : `: vt86 has ${guests.join(" and ")}.`}`,
+      `There is no guest '${name}'${near ? `; did you mean '${near}'?` : `: vt86 has ${guests.join(", ")}.`}`,
     );
   }
   for (const option of ["package", "script"] as const) {
@@ -118,7 +119,7 @@ async function images(
 ): Promise<GuestImages> {
   const append = options.last("append");
   if (guest === undefined) return readKernel(options.last("kernel")!, append ?? "", options.last("initrd"));
-  if (guest === "tour") return builtinGuest(append);
+  if (guest !== "debian") return builtinGuest(append, guest);
   const script = options.last("script");
   return debianImages({
     kernelPackage: options.last("package") ?? "linux-image-cloud-amd64",
@@ -161,11 +162,12 @@ export async function run(words: readonly string[]): Promise<number> {
   // Everything that can be wrong is found before anything is fetched.
   checkAccepted(options);
   const guest = chooseGuest(parsed.operands, options);
-  parseCpu(cpu);
+  const model = cpu ?? cpuOfGuest(guest);
+  parseCpu(model);
   const memory = options.last("memory");
   const config = {
     memory: checkMemory(memory === undefined ? DEFAULT_MEMORY : parseSize(memory.split(",")[0]!)),
-    cpu,
+    cpu: model,
     clock: options.choice("clock", ["host", "virtual"], "host"),
     onReset: options.has("no-reboot") ? "stop" : "reboot",
     testDevices: options.has("test-devices") || options.all("device").some((d) => d.startsWith("pc-testdev")),

@@ -63,7 +63,7 @@ const cases: readonly (readonly [words: string, message: RegExp])[] = [
   ["run debian --script MISSING", /no file MISSING/],
   // Guests.
   ["run debain", /no guest 'debain'; did you mean 'debian'/],
-  ["run windows", /no guest 'windows': vt86 has debian and tour/],
+  ["run windows", /no guest 'windows': vt86 has debian, tour, hypervisor/],
   ["run tour debian", /One guest at a time/],
   [`run tour --kernel ${kernel}`, /not both/],
   ["run tour --script x", /--script is for the guest 'debian'/],

@@ -17,6 +17,18 @@ export type DebuggerStop =
   /** `address` is the first byte of the watched range that was accessed. */
   | { readonly reason: "watchpoint"; readonly address: bigint; readonly access: Watchpoint["access"] };
 
+/**
+ * Asked about every access to a watched page, for data breakpoints and watchpoints. `shared`: other instructions are in
+ * the block of the one that makes the access. True then means that it has to run again, alone.
+ */
+export type AccessWatcher = (
+  linear: bigint,
+  length: number,
+  write: boolean,
+  read: boolean,
+  shared: boolean,
+) => boolean;
+
 /** Thrown where a helper's access to memory is refused: its instruction has to run again, alone. */
 export class RunAlone {}
 

@@ -14,7 +14,7 @@ import type { CodePages } from "./code-pages.js";
 import type { TlbControl } from "./context.js";
 import { Cr0, Cr4 } from "./control-bits.js";
 import type { CpuState } from "./cpu-state.js";
-import { RunAlone } from "./debugger.js";
+import { type AccessWatcher, RunAlone } from "./debugger.js";
 import { Fault } from "./fault.js";
 import { LinearAccess } from "./linear-access.js";
 import type { Privilege } from "./linear-memory.js";
@@ -54,13 +54,7 @@ export class Mmu extends LinearAccess implements TlbControl {
   private spaceKey = -1;
   /** The views of the current address space and mode, as far as they are needed. */
   private readonly siblings: (TlbView | undefined)[] = [undefined, undefined, undefined, undefined];
-  /**
-   * Asked for data breakpoints and watchpoints; undefined while there is none. True: the access is wanted, and its
-   * instruction has to run alone if it does not (`shared`).
-   */
-  onDataAccess:
-    | ((linear: bigint, length: number, write: boolean, read: boolean, shared: boolean) => boolean)
-    | undefined;
+  onDataAccess: AccessWatcher | undefined;
   /** No translation of this page may be entered in a TLB (data breakpoints). Indexed by pageNumber. */
   readonly watchedPages = new Set<number>();
 

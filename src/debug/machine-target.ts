@@ -107,6 +107,8 @@ export class MachineTarget implements DebugTarget {
     this.breakpoints.software.clear();
     this.breakpoints.hardware.clear();
     this.machine.debug.clear();
+    // The machine may be running.
+    this.machine.debug.arm();
   }
 
   // --- DebugTarget ---

@@ -59,7 +59,7 @@ export class DebugControl {
     this.watchpoints = [];
   }
 
-  /** Makes them count for what is executed next; the machine calls it. */
+  /** Makes them count; the machine does it when it begins to run. */
   arm(): void {
     this.pc().cpu.armDebugger(this.breakpoints, this.watchpoints);
   }

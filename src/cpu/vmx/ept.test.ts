@@ -184,7 +184,7 @@ test("a violation on the way to a paging structure has bit 8 clear", () => {
   assert.equal(guestLinear(absent), LINEAR + 5n);
   // Readable: the walk goes on until it sets the accessed flag.
   ept.map(pte & ~0xfffn, (BigInt(GUEST_AT) + (pte & ~0xfffn)) | WB | R);
-  assert.equal(exitOf(() => cpu.resolved(LINEAR)).qualification, 0x8an);
+  assert.equal(exitOf(() => cpu.resolved(LINEAR)).qualification, 0x8bn);
 });
 
 test("with accessed and dirty flags, accesses to paging structures are writes", () => {
