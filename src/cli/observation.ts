@@ -104,7 +104,11 @@ export class Observation {
     statistics: boolean,
   ) {
     if (trace) {
-      const write = (text: string) => trace.write(text);
+      const write = (text: string) => {
+        // What the guest printed before comes before.
+        machine.console.flush();
+        trace.write(text);
+      };
       if (trace.format === "perfetto") this.sinks.push(new TraceEventWriter(write));
       else this.sinks.push(new VtTrace(write, trace.subject === "vt" ? undefined : "failures"));
     }
