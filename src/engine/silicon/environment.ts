@@ -208,6 +208,8 @@ export class SiliconEnvironment {
 
   /** Runs one instruction at the state's RIP (a REP to its end); returns the exception that it raised. */
   runOne(): RecordedFault | undefined {
+    // EFLAGS was written from outside: AC decides over rights and alignment.
+    this.cpu.accessRightsChanged();
     this.cpu.fault = undefined;
     this.state.setU32(S.BUDGET, 1);
     this.interpreter.step();
