@@ -109,7 +109,7 @@ function count(a: Assembler): void {
 
 // --- the program ---
 
-const SYSCALL = { write: 1, open: 2, mmap: 9, ioctl: 16, exit: 60 } as const;
+const SYSCALL = { write: 1, open: 2, mmap: 9, ioctl: 16, exitGroup: 231 } as const;
 const STANDARD_OUTPUT = 1;
 const READ_WRITE = 2;
 const PROTECTION_READ_WRITE = 3;
@@ -251,7 +251,7 @@ export function kvmProgram(): Uint8Array {
   call(SYSCALL.write);
   a.xor(edi, edi);
   for (const failure of failed) a.bind(failure);
-  a.mov(eax, SYSCALL.exit);
+  a.mov(eax, SYSCALL.exitGroup);
   a.syscall();
 
   a.bind(path);
