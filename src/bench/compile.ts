@@ -28,6 +28,10 @@ async function compile(source: string, to: string, options: readonly string[]): 
   return to;
 }
 
+/** Compiles one 64-bit program for the guest of nested virtualization. */
+export const compileProgram64 = (source: string, to: string): Promise<string> =>
+  compile(source, to, [...common, ...machine[64]]);
+
 /** Returns the paths of the two programs. */
 export async function compileGuestPrograms(
   sources: string,

@@ -26,9 +26,16 @@ const kernels = { 64: "linux-image-cloud-amd64", 32: "linux-image-686:i386" } as
 const busyboxes = { 64: "busybox-static", 32: "busybox-static:i386" } as const;
 const applets = "sh mount echo cat tr grep sed uname ls insmod dmesg tail poweroff sync sleep".split(" ");
 
-function outputFolder(): string {
+/** Where the kit and the benchmark put what they build. */
+export function outputFolder(): string {
   const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
   return join(process.env.CACHE || join(cache, "vtbench"), "out");
+}
+
+/** The kit with the sources of the guest's programs; it need not be there. */
+export function kitFolder(): string {
+  const project = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+  return process.env.VT86_BENCH_KIT ?? join(project, "../shared/bench");
 }
 
 /** The guest, built if need be. Throws a UsageError that names what is missing. */
@@ -38,8 +45,7 @@ export async function benchGuest(bits: 64 | 32, progress: (text: string) => void
   const initrd = join(out, `initrd${bits}.gz`);
   if ((await exists(kernel)) && (await exists(initrd))) return { bits, kernel, initrd };
 
-  const project = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
-  const kit = process.env.VT86_BENCH_KIT ?? join(project, "../shared/bench");
+  const kit = kitFolder();
   if (!(await exists(join(kit, "guest", "vtbench.c")))) {
     throw new UsageError(
       `there is no benchmark kit in ${kit}: set VT86_BENCH_KIT to the folder that holds guest/vtbench.c, ` +
@@ -72,7 +78,7 @@ async function file(path: string, source: string): Promise<CpioEntry> {
 }
 
 /** A file that is there is complete. */
-async function put(path: string, data: Uint8Array): Promise<void> {
+export async function put(path: string, data: Uint8Array): Promise<void> {
   await writeFile(`${path}.part`, data);
   await rename(`${path}.part`, path);
 }

@@ -29,42 +29,44 @@ export interface Peer {
   command(guest: Guest, work: Work): Command;
 }
 
-export const vt86: Peer = {
-  name: "vt86",
-  command: ({ kernel, initrd }, work) => ({
+export function vt86Command(
+  { kernel, initrd }: Guest,
+  commandLine: string,
+  more: readonly string[],
+): Command {
+  return {
     program: process.execPath,
     args: [
       fileURLToPath(new URL("../../bin/vt86", import.meta.url)),
       "run",
-      ...["--kernel", kernel, "--initrd", initrd, "--append", append(work)],
-      ...["-m", String(GUEST_MEMORY), "--stats", "engine"],
+      ...["--kernel", kernel, "--initrd", initrd, "--append", commandLine],
+      ...["-m", String(GUEST_MEMORY), "--stats", "engine", ...more],
     ],
-  }),
-};
+  };
+}
 
 const programs = { 64: "qemu-system-x86_64", 32: "qemu-system-i386" } as const;
 
-export const qemu: Peer = {
-  name: "QEMU TCG",
-  command: ({ bits, kernel, initrd }, work) => ({
+export function qemuCommand({ bits, kernel, initrd }: Guest, commandLine: string): Command {
+  return {
     program: programs[bits],
     args: [
       ...["-accel", "tcg,thread=single", "-cpu", "max", "-m", String(GUEST_MEMORY), "-smp", "1"],
-      ...[
-        "-display",
-        "none",
-        "-serial",
-        "stdio",
-        "-monitor",
-        "none",
-        "-no-reboot",
-        "-nodefaults",
-        "-vga",
-        "none",
-      ],
-      ...["-kernel", kernel, "-initrd", initrd, "-append", append(work)],
+      ...["-display", "none", "-serial", "stdio", "-monitor", "none"],
+      ...["-no-reboot", "-nodefaults", "-vga", "none"],
+      ...["-kernel", kernel, "-initrd", initrd, "-append", commandLine],
     ],
-  }),
+  };
+}
+
+export const vt86: Peer = {
+  name: "vt86",
+  command: (guest, work) => vt86Command(guest, append(work), []),
+};
+
+export const qemu: Peer = {
+  name: "QEMU TCG",
+  command: (guest, work) => qemuCommand(guest, append(work)),
 };
 
 /** QEMU's version, or undefined where it is not installed. */

@@ -11,6 +11,7 @@ import { type KernelResult, measure, type RunResult } from "./measure.js";
 import { type BenchOptions, parseBenchOptions, usage } from "./options.js";
 import { checkAccounts } from "./process-clock.js";
 import { bootReport, kernelReport } from "./report.js";
+import { benchVmx } from "./vmx.js";
 
 const say = (text: string) => process.stderr.write(`bench: ${text}\n`);
 
@@ -65,6 +66,7 @@ function complain(run: RunResult): void {
 
 async function bench(options: BenchOptions): Promise<boolean> {
   checkAccounts();
+  if (options.vmx) return benchVmx(options, say);
   const version = await qemuVersion(options.bits);
   const peers = version === undefined ? [vt86] : [vt86, qemu];
   if (version === undefined)

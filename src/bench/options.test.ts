@@ -13,6 +13,8 @@ test("without options: three boots, one round of all kernels", () => {
 test("a part only", () => {
   assert.deepEqual(parseBenchOptions(["--only", "boot"])?.kernels, []);
   assert.equal(parseBenchOptions(["--only", "kernels"])?.boot, false);
+  const nested = parseBenchOptions(["--only", "vmx"]);
+  assert.deepEqual([nested?.vmx, nested?.boot, nested?.kernels], [true, false, []]);
   const some = parseBenchOptions(["--kernels", "sha256,sieve", "--rounds", "2", "--scale=1"]);
   assert.deepEqual(
     [some?.boot, some?.kernels, some?.kernelRounds, some?.scale],
@@ -26,6 +28,7 @@ test("wrong use is told in a sentence", () => {
     message: /did you mean sieve/,
   });
   assert.throws(() => parseBenchOptions(["--only", "both"]), { name: "UsageError" });
+  assert.throws(() => parseBenchOptions(["--only", "vmx", "--bits", "32"]), { name: "UsageError" });
   assert.throws(() => parseBenchOptions(["--rounds", "0"]), { name: "UsageError" });
   assert.throws(() => parseBenchOptions(["--nonsense"]), { name: "UsageError", message: /--help/ });
 });

@@ -69,7 +69,7 @@ test("KVM on Penryn: shadow page tables", async () => {
 for (const cpu of ["Skylake-Server,+vmx", "Nehalem,+vmx", "Penryn,+vmx"]) {
   test(`L2: QEMU with KVM boots Debian's cloud kernel, which works, on ${cpu}`, { skip }, async () => {
     const output = await runL2(cpu, WORK, false);
-    assert.match(output, /^all checks passed\r?$/m, output.slice(-3000));
+    assert.match(output, /all checks passed\r?$/m, output.slice(-3000));
   });
 }
 
