@@ -1,7 +1,8 @@
 /**
  * Bochs as Debian packages it, with its debugger: it boots a GRUB ISO, and its serial port is a named pipe.
  */
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { copyFile, mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exists } from "../host/node/cache.js";
@@ -64,6 +65,8 @@ export async function withBochs<T>(
   use: (command: Command) => Promise<T>,
 ): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "vt86-bochs-"));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", remove); // also when we are told to stop
   try {
     const boot = join(folder, "iso", "boot");
     await mkdir(join(boot, "grub"), { recursive: true });
@@ -82,7 +85,8 @@ export async function withBochs<T>(
     await writeFile(join(folder, "commands"), "c\n");
     return await use({ program: "/bin/sh", args: ["-c", launch, "bochs", folder] });
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    process.off("exit", remove);
+    remove();
   }
 }
 

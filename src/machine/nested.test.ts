@@ -1,7 +1,7 @@
 /** KVM inside: Debian's kernel loads kvm_intel and uses all that the processor offers. More of it is in nested.long.ts. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { runKvm } from "./nested.test.helper.js";
+import { KVM_PROGRAM, RUN_KVM_PROGRAM, runKvm, runWithKvm } from "./nested.test.helper.js";
 
 test("kvm_intel on Skylake-Server finds all that it can use, and runs a guest from real mode to paging", async () => {
   const parameters = await runKvm("Skylake-Server,+vmx");
@@ -17,4 +17,14 @@ test("kvm_intel on Skylake-Server finds all that it can use, and runs a guest fr
     enable_apicv: "Y",
     nested: "Y",
   });
+});
+
+test("a run with a guest inside it repeats to the last instruction", async () => {
+  const once = () =>
+    runWithKvm({ cpu: "Skylake-Server,+vmx", script: RUN_KVM_PROGRAM, files: [KVM_PROGRAM], seconds: 200 });
+  const first = await once();
+  const second = await once();
+  assert.equal(second.instructions, first.instructions);
+  assert.equal(second.time, first.time);
+  assert.equal(second.hash, first.hash);
 });

@@ -46,7 +46,9 @@ const FIRST = VmxAt.vmxon;
 const HOST_CR0 = 0x8001_0031;
 const HOST_CR4 = 0x2620;
 const RIGHTS = { code: 0xa09b, data: 0xc093, tss: 0x8b, unusable: 0x10000 } as const;
+/** EPTP: write-back, page-walk length of 4; and accessed and dirty flags. */
 const EPTP = 0x1e;
+const ACCESSED_DIRTY = 0x40;
 const MSRS = [0xc000_0081, 0xc000_0082, 0x174, 0x277, 0xc000_0080, 0xc000_0100, 0x10, 0x800, 0x1b, 0x480];
 
 /** Addresses of odd places: not aligned, devices, the VMCS itself, no memory at all. */
@@ -163,6 +165,7 @@ export class VmxWorld {
     this.guestArea(r);
     this.hostArea();
     this.controls(r);
+    if (r.oneIn(4)) this.otherMode(r);
     if (r.oneIn(3)) this.damage(r);
     for (let i = r.below(5); i > 0; i--) this.mutate(r);
   }
@@ -234,6 +237,30 @@ export class VmxWorld {
     this.field("GUEST_IDTR_LIMIT", 0xfff);
   }
 
+  /** A guest in real-address mode or in 32-bit protected mode without paging: for "unrestricted guest". */
+  private otherMode(r: Random): void {
+    const real = r.oneIn(2);
+    this.field("GUEST_CR0", real ? 0x30 : 0x31);
+    this.field("GUEST_CR4", 0x2000);
+    const chosen = SecondaryControl.enableEpt + SecondaryControl.unrestrictedGuest;
+    this.field("SECONDARY_CONTROLS", chosen & this.capabilities.settings("secondary").allowed);
+    const primary = Number(this.vmcs.read(VmcsField.PRIMARY_CONTROLS));
+    this.field("PRIMARY_CONTROLS", (primary | PrimaryControl.activateSecondaryControls) >>> 0);
+    this.field("ENTRY_CONTROLS", this.capabilities.settings("entry").ones);
+    this.field("VMCS_LINK_POINTER", 0xffff_ffff_ffff_ffffn);
+    for (let i = 0; i < 6; i++) {
+      const code = i === SegmentIndex.CS;
+      const base = real && code ? VmxAt.guest - 0x1000 : 0;
+      if (real) {
+        this.vmcs.write(VmcsField.GUEST_ES_SELECTOR + i * 2, BigInt(base >>> 4));
+        this.vmcs.write(VmcsField.GUEST_ES_BASE + i * 2, BigInt(base));
+        this.vmcs.write(VmcsField.GUEST_ES_LIMIT + i * 2, 0xffffn);
+        this.vmcs.write(VmcsField.GUEST_ES_ACCESS_RIGHTS + i * 2, code ? 0x9bn : 0x93n);
+      } else if (code) this.field("GUEST_CS_ACCESS_RIGHTS", 0xc09b);
+    }
+    if (real) this.field("GUEST_RIP", 0x1000);
+  }
+
   private controls(r: Random): void {
     const settings = (group: "pin" | "primary" | "secondary" | "exit" | "entry", bits: number): number => {
       const { ones, allowed } = this.capabilities.settings(group);
@@ -257,10 +284,13 @@ export class VmxWorld {
     const shadowing = chosen.includes("vmcsShadowing") && this.capabilities.has("secondary.vmcsShadowing");
     this.field("VMCS_LINK_POINTER", shadowing ? VmxAt.shadow : 0xffff_ffff_ffff_ffffn);
     for (const [name, value] of ADDRESSES) this.field(name, value);
+    const dirty = this.capabilities.has("ept.accessedDirty") && (chosen.includes("enablePml") || r.oneIn(4));
+    if (dirty) this.field("EPT_POINTER", VmxAt.ept | EPTP | ACCESSED_DIRTY);
     this.field("VPID", 1 + r.below(3));
     this.field("TSC_MULTIPLIER", 1n << 48n);
     this.field("PREEMPTION_TIMER_VALUE", r.below(64));
-    this.field("PML_INDEX", r.below(512));
+    this.field("PML_INDEX", r.oneIn(2) ? r.below(4) : r.below(512));
+    this.field("TPR_THRESHOLD", r.oneIn(4) ? r.below(16) : 0);
     if (r.oneIn(2)) this.field("EXCEPTION_BITMAP", r.u32());
     for (const name of ["EXIT_MSR_STORE_COUNT", "EXIT_MSR_LOAD_COUNT", "ENTRY_MSR_LOAD_COUNT"] as const)
       if (r.oneIn(12)) this.field(name, r.oneIn(4) ? r.below(600) : r.below(4));
