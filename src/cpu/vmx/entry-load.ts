@@ -10,8 +10,9 @@ import { segmentField, VmcsField } from "./fields.js";
 
 export const IA32_DEBUGCTL = 0x1d9;
 export const IA32_PAT = 0x277;
-/** Bits of CR0 that neither VM entry nor VM exit changes. */
-export const CR0_KEPT = Cr0.ET | Cr0.NW | Cr0.CD;
+const CR0_RESERVED = 0x1ffa_ffc0;
+/** Bits of CR0 that neither VM entry nor VM exit changes (SDM vol. 3, 27.3.2.1 and 28.5.1). */
+export const CR0_KEPT = Cr0.ET | Cr0.NW | Cr0.CD | CR0_RESERVED;
 const SEGMENTS = 8;
 const DPL_SHIFT = 5;
 

@@ -8,6 +8,7 @@ import { VMCS_FIELDS } from "../../cpu/vmx/fields.js";
 import { Vmcs } from "../../cpu/vmx/vmcs.js";
 import { CodeWriter } from "./code-writer.js";
 import { FuzzPc, type Outcome } from "./fuzz-pc.js";
+import { violations } from "./invariants.js";
 import { At } from "./layout.js";
 import { ProgramSource } from "./programs.js";
 import { Random } from "./random.js";
@@ -18,6 +19,8 @@ export const VMX_CHUNK = 1000;
 const MODELS = ["Skylake-Server,+vmx", "Haswell,+vmx", "Skylake-Server,+vmx", "Nehalem,+vmx"] as const;
 /** Milliseconds of processor time that one case may take. */
 const SLOW = 2000;
+/** Of one case in so many the state of the processor is checked. */
+const CHECKED = 4;
 /** Failures after which the run ends. */
 const MOST_FAILURES = 20;
 
@@ -271,6 +274,7 @@ export function fuzzVmx({ cases, seed, first = 0 }: VmxFuzzOptions): VmxFuzzRepo
       const { user, system } = process.cpuUsage(began);
       const milliseconds = (user + system) / 1000;
       if (milliseconds > slowest.milliseconds) slowest = { number, milliseconds };
+      if (number % CHECKED === 0 && !pc.cpu.shutdown) failure = violations(pc.cpu)[0];
       if (milliseconds > SLOW) failure = `took ${Math.round(milliseconds)} ms`;
     } catch (thrown) {
       failure = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
