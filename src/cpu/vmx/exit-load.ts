@@ -91,17 +91,16 @@ function loadControlRegisters(
 ): void {
   const { state } = processor;
   const cr0 = Number(vmcs.read(VmcsField.HOST_CR0) & 0xffff_ffffn);
-  state.cr0 = (state.cr0 & CR0_KEPT) | (cr0 & ~CR0_KEPT);
+  // The bits that VMX operation fixes stay set (28.5.1), whatever has been written over the VMCS region since the checks.
+  state.cr0 = (state.cr0 & CR0_KEPT) | (cr0 & ~CR0_KEPT) | Cr0.PE | Cr0.NE | Cr0.PG;
   state.cr3 = vmcs.read(VmcsField.HOST_CR3);
   const cr4 = Number(vmcs.read(VmcsField.HOST_CR4));
-  state.cr4 = long ? cr4 | Cr4.PAE : cr4 & ~Cr4.PCIDE;
+  state.cr4 = (long ? cr4 | Cr4.PAE : cr4 & ~Cr4.PCIDE) | Cr4.VMXE;
   if ((controls & ExitControl.loadEfer) !== 0) state.efer = Number(vmcs.read(VmcsField.HOST_EFER));
   else {
     const kept = state.efer & ~(Efer.LMA | Efer.LME);
     state.efer = long ? kept | Efer.LMA | Efer.LME : kept;
   }
-  // Paging is always on in VMX root operation.
-  state.cr0 |= Cr0.PG;
 }
 
 /** Hidden parts are fixed, but for the bases of FS, GS and TR (28.5.2). */
