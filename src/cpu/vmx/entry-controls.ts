@@ -4,16 +4,10 @@
  */
 
 import type { VmcsAccess } from "./contract.js";
-import { EntryControl, ExitControl, PinControl, PrimaryControl, SecondaryControl } from "./controls.js";
+import { ControlWords } from "./control-words.js";
 import { VmcsField } from "./fields.js";
 
-export class GuestControls {
-  readonly pin: number;
-  readonly primary: number;
-  /** 0 where "activate secondary controls" is 0. */
-  readonly secondary: number;
-  readonly exit: number;
-  readonly entry: number;
+export class GuestControls extends ControlWords {
   readonly exceptionBitmap: number;
   readonly pageFaultMask: number;
   readonly pageFaultMatch: number;
@@ -24,12 +18,7 @@ export class GuestControls {
 
   constructor(readonly vmcs: VmcsAccess) {
     const word = (field: number) => Number(vmcs.read(field));
-    this.pin = word(VmcsField.PIN_CONTROLS);
-    this.primary = word(VmcsField.PRIMARY_CONTROLS);
-    const hasSecondary = (this.primary & PrimaryControl.activateSecondaryControls) !== 0;
-    this.secondary = hasSecondary ? word(VmcsField.SECONDARY_CONTROLS) : 0;
-    this.exit = word(VmcsField.EXIT_CONTROLS);
-    this.entry = word(VmcsField.ENTRY_CONTROLS);
+    super(word);
     this.exceptionBitmap = word(VmcsField.EXCEPTION_BITMAP);
     this.pageFaultMask = word(VmcsField.PAGE_FAULT_ERROR_CODE_MASK);
     this.pageFaultMatch = word(VmcsField.PAGE_FAULT_ERROR_CODE_MATCH);
@@ -38,21 +27,5 @@ export class GuestControls {
       : [0, 0];
     this.msrBitmaps = this.hasPrimary("useMsrBitmaps") ? word(VmcsField.MSR_BITMAPS) : 0;
     this.virtualApicPage = this.hasPrimary("useTprShadow") ? word(VmcsField.VIRTUAL_APIC_ADDRESS) : 0;
-  }
-
-  hasPin(control: keyof typeof PinControl): boolean {
-    return (this.pin & PinControl[control]) !== 0;
-  }
-  hasPrimary(control: keyof typeof PrimaryControl): boolean {
-    return (this.primary & PrimaryControl[control]) !== 0;
-  }
-  hasSecondary(control: keyof typeof SecondaryControl): boolean {
-    return (this.secondary & SecondaryControl[control]) !== 0;
-  }
-  hasExit(control: keyof typeof ExitControl): boolean {
-    return (this.exit & ExitControl[control]) !== 0;
-  }
-  hasEntry(control: keyof typeof EntryControl): boolean {
-    return (this.entry & EntryControl[control]) !== 0;
   }
 }

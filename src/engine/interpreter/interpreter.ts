@@ -46,6 +46,7 @@ export type HelperFunction = (
   b: Argument,
   c: Argument,
   d: Argument,
+  // biome-ignore lint/suspicious/noConfusingVoidType: a helper without a result returns nothing
 ) => number | bigint | void;
 
 export interface InterpreterOptions {

@@ -11,6 +11,7 @@ export type ArithmeticHelper = (
   record: number,
   // biome-ignore lint/suspicious/noExplicitAny: each helper has the parameter types that it declared
   ...args: any[]
+  // biome-ignore lint/suspicious/noConfusingVoidType: a helper without a result returns nothing
 ) => number | bigint | void;
 
 export const arithmeticHelpers: Readonly<Record<string, ArithmeticHelper>> = {

@@ -4,7 +4,7 @@
  */
 import type { PhysicalMap } from "../../../memory/physical.js";
 import type { VmxCapabilities } from "../capabilities.js";
-import { EntryControl, ExitControl, PinControl, PrimaryControl, SecondaryControl } from "../controls.js";
+import { ControlWords } from "../control-words.js";
 import { VmcsField } from "../fields.js";
 import type { Vmcs } from "../vmcs.js";
 
@@ -19,13 +19,7 @@ export interface EntryEnvironment {
 
 const RFLAGS_VM = 0x20000;
 
-export class EntryView {
-  readonly pin: number;
-  readonly primary: number;
-  /** 0 unless activated. */
-  readonly secondary: number;
-  readonly exit: number;
-  readonly entry: number;
+export class EntryView extends ControlWords {
   /** VM-entry interruption information; 0 if nothing is injected. */
   readonly injection: number;
   private readonly highMask: number;
@@ -34,32 +28,11 @@ export class EntryView {
     readonly vmcs: Vmcs,
     readonly environment: EntryEnvironment,
   ) {
-    this.pin = vmcs.low(VmcsField.PIN_CONTROLS);
-    this.primary = vmcs.low(VmcsField.PRIMARY_CONTROLS);
-    const secondary = (this.primary & PrimaryControl.activateSecondaryControls) !== 0;
-    this.secondary = secondary ? vmcs.low(VmcsField.SECONDARY_CONTROLS) : 0;
-    this.exit = vmcs.low(VmcsField.EXIT_CONTROLS);
-    this.entry = vmcs.low(VmcsField.ENTRY_CONTROLS);
+    super((field) => vmcs.low(field));
     const injection = vmcs.low(VmcsField.ENTRY_INTERRUPTION_INFO);
     this.injection = injection >= 0x8000_0000 ? injection : 0;
     const { physicalBits } = environment.capabilities;
     this.highMask = physicalBits >= 64 ? 0 : ~(2 ** (physicalBits - 32) - 1);
-  }
-
-  hasPin(control: keyof typeof PinControl): boolean {
-    return (this.pin & PinControl[control]) !== 0;
-  }
-  hasPrimary(control: keyof typeof PrimaryControl): boolean {
-    return (this.primary & PrimaryControl[control]) !== 0;
-  }
-  hasSecondary(control: keyof typeof SecondaryControl): boolean {
-    return (this.secondary & SecondaryControl[control]) !== 0;
-  }
-  hasExit(control: keyof typeof ExitControl): boolean {
-    return (this.exit & ExitControl[control]) !== 0;
-  }
-  hasEntry(control: keyof typeof EntryControl): boolean {
-    return (this.entry & EntryControl[control]) !== 0;
   }
 
   /** Bits 31:0 of a field, unsigned. */
