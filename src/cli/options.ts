@@ -32,6 +32,11 @@ export const runOptions = [
     value: "KIND",
     help: "host: keep pace with the host (default); virtual: free-running, repeatable",
   },
+  {
+    name: "engine",
+    value: "NAME",
+    help: "auto (default: translate what runs often), interpreter, translator (translate at once)",
+  },
   { name: "timeout", value: "SECONDS", help: "stop after that much host time, with status 124" },
   { name: "no-reboot", help: "end instead of starting again when the guest resets" },
   {

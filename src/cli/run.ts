@@ -6,7 +6,7 @@ import { parseCpu } from "../cpu/models/cpu-string.js";
 import { cpuHelp } from "../cpu/models/help.js";
 import { nearestName } from "../host/nearest-name.js";
 import { UsageError } from "../host/usage-error.js";
-import { checkMemory, DEFAULT_MEMORY } from "../machine/config.js";
+import { checkMemory, DEFAULT_MEMORY, engines } from "../machine/config.js";
 import { Machine } from "../machine/machine.js";
 import { attend } from "./attend.js";
 import { debugMachine, parseGdbAddress } from "./gdb-option.js";
@@ -169,6 +169,7 @@ export async function run(words: readonly string[]): Promise<number> {
     memory: checkMemory(memory === undefined ? DEFAULT_MEMORY : parseSize(memory.split(",")[0]!)),
     cpu: model,
     clock: options.choice("clock", ["host", "virtual"], "host"),
+    engine: options.choice("engine", engines, "auto"),
     onReset: options.has("no-reboot") ? "stop" : "reboot",
     testDevices: options.has("test-devices") || options.all("device").some((d) => d.startsWith("pc-testdev")),
   } as const;

@@ -7,7 +7,7 @@
  */
 import { Vector } from "../isa/emit.js";
 import { Flag } from "../isa/flags.js";
-import { CR0, CR3, CR4, FLAG_OTHERS, JUMP_CACHE, LEFT, TLB_READ, TLB_WRITE } from "../isa/state.js";
+import { CR0, CR3, CR4, FLAG_OTHERS, JUMP_CACHE, LEFT, RIP, TLB_READ, TLB_WRITE } from "../isa/state.js";
 import { NOT_RAM, type PhysicalMap } from "../memory/physical.js";
 import { BounceBuffer } from "./bounce.js";
 import type { CodePages } from "./code-pages.js";
@@ -86,6 +86,11 @@ export class Mmu extends LinearAccess implements TlbControl {
   /** Set when an access was refused because the instruction has to run alone. */
   get needsAlone(): boolean {
     return this.bounce.needsAlone;
+  }
+
+  /** Whom to tell of loads and stores that went to a device. */
+  set onDevice(told: () => void) {
+    this.bounce.onDevice = told;
   }
 
   // --- address spaces ---
@@ -280,9 +285,15 @@ export class Mmu extends LinearAccess implements TlbControl {
     this.current.limit();
   }
 
+  /** Physical address of a page from which the current address space fetched lately. @param page number of a linear page */
+  knownCodePage(page: number): number | undefined {
+    return this.current.codePages.get(page);
+  }
+
   /** Physical address for an instruction fetch; throws #PF (or #GP for a non-canonical RIP). */
   translateFetch(low: number, high: number): number {
     const page = pageNumber(low, high);
+    this.current.noteJump(this.state.i32(RIP));
     const known = this.current.codePages.get(page);
     if (known !== undefined) return known + (low & 0xfff);
     if (!this.translator.canonical(high)) throw new Fault(Vector.GP, 0);
@@ -402,6 +413,9 @@ export class Mmu extends LinearAccess implements TlbControl {
     return true;
   }
 
+  protected get watching(): boolean {
+    return this.onDataAccess !== undefined;
+  }
   protected accessed(address: bigint, length: number, write: boolean): void {
     if (this.onDataAccess === undefined) return;
     // Either a helper is at work in a block, or an event is being delivered, which does not start over.

@@ -79,8 +79,9 @@ const isFlatSegment = (state: CpuState, index: number): boolean =>
   state.u32(SEGMENT_BASE + index * 8) === 0 &&
   state.u32(SEGMENT_LIMIT + index * 4) === 0xffffffff;
 
-/** Whether ES, SS and DS are flat. */
+/** Whether ES, SS and DS are flat, and the stack pointer has 32 bits. */
 export const flatData = (state: CpuState): boolean =>
+  (state.rights(SegmentIndex.SS) & Rights.DB) !== 0 &&
   isFlatSegment(state, SegmentIndex.DS) &&
   isFlatSegment(state, SegmentIndex.SS) &&
   isFlatSegment(state, SegmentIndex.ES);
@@ -98,6 +99,8 @@ export function updateMode(state: CpuState, numbers: ModeNumbers): void {
   if (cr0 & Cr0.MP) mode |= Mode.MP;
   if (cr4 & Cr4.OSFXSR) mode |= Mode.OSFXSR;
   if ((cr4 & Cr4.OSXSAVE) !== 0 && (state.u32(XCR0) & 6) === 6) mode |= Mode.AVX;
+  // In 64-bit mode everything follows from the number: events and returns change the privilege only.
+  if (long && state.u32(MODE) === mode) return;
   const isFlat = !long && flatData(state);
   if (isFlat) mode |= Mode.FLAT;
   state.setU32(FLAT, isFlat ? 1 : 0);

@@ -18,6 +18,7 @@ import type { I32, I64, TypeMap, V128, Value, ValueType } from "../wasm/value.js
 import type { FlagEmit } from "./flag-emit.js";
 import type { Helper } from "./helper.js";
 import type { AddressSize, OperandSize } from "./instruction.js";
+import type { LibraryFunction } from "./library.js";
 import type { Operand } from "./operand.js";
 
 export const Register = {
@@ -169,6 +170,8 @@ export abstract class Emit {
 
   /** RIP of the next instruction, cut to the operand size of the code. */
   abstract nextRip(): I64;
+  /** RIP of this instruction, cut to 32 bits outside 64-bit mode. Fixed. */
+  abstract instructionPointer(): I64;
   /** A jump target cut to the operand size; faults if a jump there would. For what must happen between check and jump. Fixed. */
   abstract branchTarget(target: I64): I64;
   /** The far pointer in the instruction (an operand of kind `far`). Fixed. */
@@ -185,6 +188,8 @@ export abstract class Emit {
   abstract call<T extends ValueType>(helper: Helper<T>, ...args: Value[]): TypeMap[T];
   /** Calls a helper for its effects. If it leaves an exception pending, the instruction faults. */
   abstract run(helper: Helper, ...args: Value[]): void;
+  /** Calls a library function, which may change the CPU's state but raises nothing. Fixed. */
+  abstract invoke<T extends ValueType>(callee: LibraryFunction<T>, ...args: Value[]): TypeMap[T];
   /** Calls a helper that returns a {@link Control} value and does what it says. Ends the instruction. */
   abstract control(helper: Helper<"i32">, ...args: Value[]): void;
   /** Completes the instruction, then lets the run loop look for interrupts (after STI, POPF …). Ends the instruction. */

@@ -1,10 +1,12 @@
 /**
- * Emits the storing and the deriving of the lazy flags (see flags.ts for the representation).
+ * Emits the storing and the deriving of the lazy flags (see flags.ts for the representation). Where the three parts
+ * are kept, and whether their kind is known while code is emitted, is the engine's business.
  */
 
 import { type Callee, type FunctionBuilder, load } from "../wasm/function.js";
-import { I32, I64, type IntoI64 } from "../wasm/value.js";
-import { Flag, FlagKind } from "./flags.js";
+import { I32, I64 } from "../wasm/value.js";
+import { carryOf, type FlagFunction, overflowOf, type Triple } from "./flag-functions.js";
+import { Flag, FlagKind, Override } from "./flags.js";
 import { FLAG_KIND, FLAG_OPERAND, FLAG_RESULT } from "./state.js";
 
 /** Condition codes, in the order of the opcode's low four bits (SDM vol. 1, appendix B). */
@@ -28,123 +30,170 @@ export const conditions = [
 ] as const;
 export type Condition = (typeof conditions)[number];
 
-/** Functions of the generated module that derive flags; the rare paths are calls. */
-export interface FlagFunctions {
-  /** (cpu) -> CF as 0 or 1 */
-  readonly carry: Callee;
-  /** (cpu) -> OF as 0 or 1 */
-  readonly overflow: Callee;
-  /** (cpu) -> all arithmetic flags at their bits */
-  readonly all: Callee;
+/** Functions of the generated module that derive flags from (result, operand, FLAG_KIND); the rare paths are calls. */
+export type FlagFunctions = Readonly<Record<FlagFunction, Callee>>;
+
+/** What is known of the last flags while code is emitted. */
+export interface KnownFlags {
+  readonly kind: number;
+  readonly width: number;
 }
 
-export class FlagEmit {
+/** The operands of the last subtraction, as they were given. */
+export interface Compared {
+  readonly a: I64;
+  readonly b: I64;
+  readonly width: number;
+}
+
+export abstract class FlagEmit {
   constructor(
-    private readonly f: FunctionBuilder,
-    private readonly cpu: I32,
+    protected readonly f: FunctionBuilder,
     private readonly functions: FlagFunctions,
   ) {}
+
+  protected abstract get lastResult(): I64;
+  protected abstract get lastOperand(): I64;
+  /** FLAG_KIND. */
+  protected abstract get word(): I32;
+  protected abstract setWord(word: I32): void;
+  /** Keeps new flags; without operand the last one stays. */
+  protected abstract keep(known: KnownFlags, result: I64 | undefined, operand: I64 | undefined): void;
+  /** The last flags' kind and width, without overrides, if known. */
+  protected get known(): KnownFlags | undefined {
+    return undefined;
+  }
+  /** The operands of the last flags, if these are known to come from a subtraction. */
+  protected get compared(): Compared | undefined {
+    return undefined;
+  }
 
   private align(width: number, value: I64): I64 {
     return value.shl(64 - width);
   }
 
   private record(kind: number, width: number, result: I64, operand?: I64): void {
-    this.f.store(this.cpu, result, FLAG_RESULT);
-    if (operand) this.f.store(this.cpu, operand, FLAG_OPERAND);
-    this.f.store(this.cpu, I32.const(kind | ((64 - width) << 8)), FLAG_KIND);
+    this.keep({ kind, width }, this.align(width, result), operand);
   }
 
   /** After `result = a + b`. */
   add(width: number, a: I64, result: I64): void {
-    this.record(FlagKind.add, width, this.align(width, result), this.align(width, a));
+    this.record(FlagKind.add, width, result, this.align(width, a));
   }
-  /** After `result = a - b`; also CMP, NEG (a = 0), SCAS, CMPS, CMPXCHG. */
-  sub(width: number, a: I64, result: I64): void {
-    this.record(FlagKind.sub, width, this.align(width, result), this.align(width, a));
+  /** After `result = a - b`; also CMP, NEG (a = 0), SCAS, CMPS, CMPXCHG. Fixed values. */
+  sub(width: number, a: I64, _b: I64, result: I64): void {
+    this.record(FlagKind.sub, width, result, this.align(width, a));
   }
   /** After `result = a + b + carry` (carry is a fixed i32, 0 or 1). */
   addCarry(width: number, a: I64, result: I64, carry: I32): void {
-    this.record(FlagKind.add, width, this.align(width, result), this.align(width, a));
-    this.f.store8(this.cpu, carry.add(FlagKind.add), FLAG_KIND);
+    this.record(FlagKind.add, width, result, this.align(width, a));
+    this.setWord(this.word.add(carry));
   }
   /** After `result = a - b - borrow`. */
   subBorrow(width: number, a: I64, result: I64, borrow: I32): void {
-    this.record(FlagKind.sub, width, this.align(width, result), this.align(width, a));
-    this.f.store8(this.cpu, borrow.add(FlagKind.sub), FLAG_KIND);
+    this.record(FlagKind.sub, width, result, this.align(width, a));
+    this.setWord(this.word.add(borrow));
   }
   /** CF = OF = AF = 0; SF, ZF, PF from the result. */
   logic(width: number, result: I64): void {
-    this.record(FlagKind.logic, width, this.align(width, result));
+    this.record(FlagKind.logic, width, result);
   }
   increment(width: number, result: I64): void {
-    const carry = this.carry().toI64U();
-    this.record(FlagKind.increment, width, this.align(width, result), this.f.let(carry));
+    this.record(FlagKind.increment, width, result, this.f.let(this.carry().toI64U()));
   }
   decrement(width: number, result: I64): void {
-    const carry = this.carry().toI64U();
-    this.record(FlagKind.decrement, width, this.align(width, result), this.f.let(carry));
+    this.record(FlagKind.decrement, width, result, this.f.let(this.carry().toI64U()));
   }
   /** SF, ZF, PF from the result; CF, OF, AF from `flags` (an i64 with them at their RFLAGS bits). */
   result(width: number, result: I64, flags: I64): void {
-    this.record(FlagKind.result, width, this.align(width, result), flags);
+    this.record(FlagKind.result, width, result, flags);
   }
   /** All six flags explicitly, at their RFLAGS bits; other bits are ignored. */
   explicit(flags: I64): void {
-    this.f.store(this.cpu, flags, FLAG_OPERAND);
-    this.f.store(this.cpu, I32.const(FlagKind.explicit), FLAG_KIND);
+    this.keep({ kind: FlagKind.explicit, width: 64 }, undefined, flags);
   }
   /** Replaces the flags of `mask` by those of `flags` and keeps the others. */
   replace(mask: number, flags: I64): void {
-    this.explicit(this.f.let(this.all().toI64U().and(~mask).or(flags.and(mask))));
+    if ((mask & ~(Flag.CF | Flag.OF)) !== 0) {
+      this.explicit(this.f.let(this.all().toI64U().and(~mask).or(flags.and(mask))));
+      return;
+    }
+    const low = this.f.let(flags.toI32());
+    let word = this.word;
+    const override = (flag: number, at: number, present: number, place: number) => {
+      if ((mask & flag) === 0) return;
+      word = word
+        .and(~(1 << place))
+        .or(present)
+        .or(low.shrU(at).and(1).shl(place));
+    };
+    override(Flag.CF, 0, Override.carry, Override.carryShift);
+    override(Flag.OF, 11, Override.overflow, Override.overflowShift);
+    this.setWord(this.f.let(word));
+  }
+
+  /** The kind alone. */
+  protected get kind(): I32 {
+    return this.word.and(0xff);
+  }
+  private derive(which: FlagFunction): I32 {
+    return this.f.call("i32", this.functions[which], this.lastResult, this.lastOperand, this.word);
+  }
+  private triple(known: KnownFlags): Triple {
+    const one = I64.const(1n << BigInt(64 - known.width));
+    return { result: this.lastResult, operand: this.lastOperand, one };
   }
 
   /** CF as 0 or 1. Fixed. */
   carry(): I32 {
-    return this.f.call("i32", this.functions.carry, this.cpu);
+    const { known } = this;
+    return known ? this.f.let(carryOf(known.kind, this.triple(known))) : this.derive("carry");
+  }
+  private overflow(): I32 {
+    const { known } = this;
+    return known ? this.f.let(overflowOf(known.kind, this.triple(known))) : this.derive("overflow");
   }
   /** All arithmetic flags at their RFLAGS bits. Fixed. */
   all(): I32 {
-    return this.f.call("i32", this.functions.all, this.cpu);
+    return this.derive("all");
+  }
+  /** A flag that follows from the result, or is bit `bit` of explicit flags. */
+  private ofResult(bit: number, derived: () => I32): I32 {
+    const { known } = this;
+    const explicit = () => this.lastOperand.toI32().shrU(bit).and(1);
+    if (known) return this.f.let(known.kind === FlagKind.explicit ? explicit() : derived());
+    return this.f.choose("i32", this.kind, derived, explicit);
   }
   /** ZF as 0 or 1. */
   zero(): I32 {
-    const kind = load.i32_8u(this.cpu, FLAG_KIND);
-    return this.f.choose(
-      "i32",
-      kind,
-      () => load.i64(this.cpu, FLAG_RESULT).eqz(),
-      () => load.i32(this.cpu, FLAG_OPERAND).shrU(6).and(1),
-    );
+    return this.ofResult(6, () => this.lastResult.eqz());
   }
   private sign(): I32 {
-    const kind = load.i32_8u(this.cpu, FLAG_KIND);
-    return this.f.choose(
-      "i32",
-      kind,
-      () => load.i64(this.cpu, FLAG_RESULT).ltS(0),
-      () => load.i32(this.cpu, FLAG_OPERAND).shrU(7).and(1),
-    );
-  }
-  private overflow(): I32 {
-    return this.f.call("i32", this.functions.overflow, this.cpu);
+    return this.ofResult(7, () => this.lastResult.ltS(0));
   }
   private parity(): I32 {
-    return this.all().and(Flag.PF).ne(0);
+    const { known } = this;
+    if (!known) return this.all().and(Flag.PF).ne(0);
+    return this.ofResult(2, () => {
+      const value = this.f.let(this.lastResult.shrU(64 - known.width).toI32());
+      return I32.const(0x9669).shrU(value.xor(value.shrU(4)).and(15)).and(1);
+    });
   }
 
-  /** `kind` is SUB: the common case of a comparison, for which conditions compare the operands. */
+  /** The common case of a comparison, for which conditions compare the operands. */
   private afterSub(direct: (a: I64, b: I64) => I32, otherwise: () => I32): I32 {
-    const kind = load.i32_8u(this.cpu, FLAG_KIND);
-    return this.f.choose(
-      "i32",
-      kind.eq(FlagKind.sub),
-      () => {
-        const a = this.f.let(load.i64(this.cpu, FLAG_OPERAND));
-        return direct(a, a.sub(load.i64(this.cpu, FLAG_RESULT)));
-      },
-      otherwise,
-    );
+    const aligned = () => {
+      const a = this.f.let(this.lastOperand);
+      return direct(a, a.sub(this.lastResult));
+    };
+    const { known, compared } = this;
+    if (compared) {
+      const { a, b, width } = compared;
+      return this.f.let(direct(this.align(width, a), this.align(width, b)));
+    }
+    if (known) return this.f.let(known.kind === FlagKind.sub ? aligned() : otherwise());
+    const isSub = this.word.and(0xff | Override.all).eq(FlagKind.sub);
+    return this.f.choose("i32", isSub, aligned, otherwise);
   }
 
   /** Whether a condition holds, as 0 or 1. Fixed. */
@@ -213,107 +262,33 @@ export class FlagEmit {
   }
 }
 
-/** Emits the bodies of {@link FlagFunctions}: each takes the CPU's base as its only parameter. */
-export function emitFlagFunction(f: FunctionBuilder, which: keyof FlagFunctions): void {
-  const cpu = f.param("i32", 0);
-  const kind = f.let(load.i32_8u(cpu, FLAG_KIND));
-  const shift = f.let(load.i32_8u(cpu, FLAG_KIND + 1).toI64U());
-  const r = f.let(load.i64(cpu, FLAG_RESULT));
-  const a = f.let(load.i64(cpu, FLAG_OPERAND));
-  const one = f.let(I64.const(1).shl(shift));
-  const bit = (value: I64, mask: IntoI64) => value.and(mask).ne(0);
-  const returns = (kinds: number[], value: () => I32) => {
-    const [first, ...rest] = kinds;
-    let condition = kind.eq(first!);
-    for (const other of rest) condition = condition.or(kind.eq(other));
-    f.if(condition, () => f.return(value()));
-  };
-
-  const carry = () => {
-    returns([FlagKind.sub], () => a.ltU(a.sub(r)));
-    returns([FlagKind.logic], () => I32.const(0));
-    returns([FlagKind.add], () => r.ltU(a));
-    returns([FlagKind.addCarry], () => r.leU(a));
-    returns([FlagKind.subBorrow], () => a.leU(a.sub(r).sub(one)));
-    return a.toI32().and(1);
-  };
-  const overflow = () => {
-    returns([FlagKind.sub], () => {
-      const b = f.let(a.sub(r));
-      return a.xor(b).and(a.xor(r)).ltS(0);
-    });
-    returns([FlagKind.logic], () => I32.const(0));
-    returns([FlagKind.add], () => a.xor(r).and(r.sub(a).xor(r)).ltS(0));
-    returns([FlagKind.addCarry], () => a.xor(r).and(r.sub(a).sub(one).xor(r)).ltS(0));
-    returns([FlagKind.subBorrow], () => {
-      const b = f.let(a.sub(r).sub(one));
-      return a.xor(b).and(a.xor(r)).ltS(0);
-    });
-    returns([FlagKind.increment], () => r.eq(1n << 63n));
-    returns([FlagKind.decrement], () => r.eq(I64.const(1n << 63n).sub(one)));
-    return bit(a, Flag.OF);
-  };
-
-  if (which === "carry") f.return(carry());
-  else if (which === "overflow") f.return(overflow());
-  else {
-    f.if(kind.eqz(), () => f.return(a.toI32().and(0x8d5)));
-    const value = f.let(r.shrU(shift));
-    const flags = f.local("i32");
-    const parity = f.let(value.xor(value.shrU(4)).toI32().and(15));
-    f.set(flags, r.eqz().shl(6).or(r.ltS(0).shl(7)).or(I32.const(0x9669).shrU(parity).and(1).shl(2)));
-    const or = (value: I32) => f.set(flags, flags.value.or(value));
-    const auxiliary = (b: I64) => a.xor(b).xor(r).shrU(shift).toI32().and(Flag.AF);
-    const arithmetic = (kinds: number, b: () => I64, c: (b: I64) => I32, o: (b: I64) => I64) =>
-      f.if(kind.eq(kinds), () => {
-        const other = f.let(b());
-        or(c(other).or(o(other).ltS(0).shl(11)).or(auxiliary(other)));
-      });
-    const addOverflow = (b: I64) => a.xor(r).and(b.xor(r));
-    const subOverflow = (b: I64) => a.xor(b).and(a.xor(r));
-    arithmetic(
-      FlagKind.add,
-      () => r.sub(a),
-      () => r.ltU(a),
-      addOverflow,
-    );
-    arithmetic(
-      FlagKind.addCarry,
-      () => r.sub(a).sub(one),
-      () => r.leU(a),
-      addOverflow,
-    );
-    arithmetic(
-      FlagKind.sub,
-      () => a.sub(r),
-      (b) => a.ltU(b),
-      subOverflow,
-    );
-    arithmetic(
-      FlagKind.subBorrow,
-      () => a.sub(r).sub(one),
-      (b) => a.leU(b),
-      subOverflow,
-    );
-    f.if(kind.eq(FlagKind.increment), () =>
-      or(
-        a
-          .toI32()
-          .and(1)
-          .or(r.eq(1n << 63n).shl(11))
-          .or(value.and(15).eqz().shl(4)),
-      ),
-    );
-    f.if(kind.eq(FlagKind.decrement), () =>
-      or(
-        a
-          .toI32()
-          .and(1)
-          .or(r.eq(I64.const(1n << 63n).sub(one)).shl(11))
-          .or(value.and(15).eq(15).shl(4)),
-      ),
-    );
-    f.if(kind.eq(FlagKind.result), () => or(a.toI32().and(Flag.CF | Flag.OF | Flag.AF)));
-    f.return(flags.value);
+/** The flags in the CPU's state: for an engine that knows nothing of the instructions before. */
+export class StateFlags extends FlagEmit {
+  constructor(
+    f: FunctionBuilder,
+    private readonly cpu: I32,
+    functions: FlagFunctions,
+  ) {
+    super(f, functions);
+  }
+  protected override get lastResult(): I64 {
+    return load.i64(this.cpu, FLAG_RESULT);
+  }
+  protected override get lastOperand(): I64 {
+    return load.i64(this.cpu, FLAG_OPERAND);
+  }
+  protected override get word(): I32 {
+    return load.i32(this.cpu, FLAG_KIND);
+  }
+  protected override get kind(): I32 {
+    return load.i32_8u(this.cpu, FLAG_KIND);
+  }
+  protected override setWord(word: I32): void {
+    this.f.store(this.cpu, word, FLAG_KIND);
+  }
+  protected override keep(known: KnownFlags, result: I64 | undefined, operand: I64 | undefined): void {
+    if (result) this.f.store(this.cpu, result, FLAG_RESULT);
+    if (operand) this.f.store(this.cpu, operand, FLAG_OPERAND);
+    this.setWord(I32.const(known.kind | ((64 - known.width) << 8)));
   }
 }

@@ -17,7 +17,8 @@
  * | decrement | CF                        | operand      | r is the most positive    | result   | low nibble of r is 15 |
  * | result    | CF, OF, AF at their bits  | operand      | operand                   | result   | operand |
  *
- * FLAG_KIND is `kind | (64 - width) << 8`.
+ * FLAG_KIND is `kind | (64 - width) << 8`, and above that what instructions that change only CF or OF (rotates, BT …) have
+ * put in the place of what the kind says: {@link Override}.
  */
 
 export const FlagKind = {
@@ -30,6 +31,16 @@ export const FlagKind = {
   increment: 6,
   decrement: 7,
   result: 8,
+} as const;
+
+/** Bits of FLAG_KIND: CF or OF have a value of their own. */
+export const Override = {
+  carry: 0x10000,
+  carryShift: 17,
+  overflow: 0x40000,
+  overflowShift: 19,
+  /** Both, and their values. */
+  all: 0xf0000,
 } as const;
 
 /** Bits of RFLAGS. */
@@ -65,9 +76,17 @@ export interface LazyFlags {
 
 /** The arithmetic flags (mask {@link ARITHMETIC_FLAGS}) of a lazy triple. */
 export function arithmeticFlags({ result, operand, kind }: LazyFlags): number {
-  const low = kind & 0xff;
+  let flags = derivedFlags(result, operand, kind & 0xff, BigInt((kind >> 8) & 0xff));
+  const override = (present: number, shift: number, flag: number) => {
+    if (kind & present) flags = (flags & ~flag) | ((kind >> shift) & 1 ? flag : 0);
+  };
+  override(Override.carry, Override.carryShift, Flag.CF);
+  override(Override.overflow, Override.overflowShift, Flag.OF);
+  return flags;
+}
+
+function derivedFlags(result: bigint, operand: bigint, low: number, shift: bigint): number {
   if (low === FlagKind.explicit) return Number(operand & BigInt(ARITHMETIC_FLAGS));
-  const shift = BigInt(kind >> 8);
   const u = (x: bigint) => BigInt.asUintN(64, x);
   const sign = (x: bigint) => u(x) >> 63n !== 0n;
   const r = u(result);

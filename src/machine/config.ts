@@ -21,6 +21,9 @@ export interface ModuleFile extends ImageFile {
   readonly commandLine?: string;
 }
 
+export const engines = ["auto", "interpreter", "translator"] as const;
+export type Engine = (typeof engines)[number];
+
 export interface MachineConfig {
   readonly kernel: BootImage;
   /** Initial RAM disk, or multiboot modules. */
@@ -34,6 +37,11 @@ export interface MachineConfig {
    * is skipped, and a run repeats bit for bit. Default `host`.
    */
   readonly clock?: "host" | "virtual";
+  /**
+   * What executes the guest: `interpreter` alone, or `auto` with translation of what runs often, or `translator`, which
+   * translates at once. What the guest sees is the same. Default `auto`.
+   */
+  readonly engine?: Engine;
   /** What the guest's real-time clock shows at power-on, in milliseconds since 1970. Default: now (`host`), 2024-01-01 (`virtual`). */
   readonly startTime?: number;
   /** What a reset does: start the guest again (default), or end the run. */

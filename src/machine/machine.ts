@@ -12,7 +12,6 @@ import { memoryMap } from "../boot/e820.js";
 import { writeSmbiosTables } from "../boot/smbios.js";
 import type { DebuggerStop } from "../cpu/debugger.js";
 import type { VmxObserver } from "../cpu/vmx/observer.js";
-import type { VmxOperation } from "../cpu/vmx/vmx-unit.js";
 import { prepareTier0 } from "../engine/interpreter/tier0.js";
 import { gunzip } from "../host/gunzip.js";
 import { breathe, Sleep } from "../host/pause.js";
@@ -20,7 +19,8 @@ import { NOT_RAM } from "../memory/physical.js";
 import { TICKS_PER_SECOND } from "../time/timeline.js";
 import { checkMemory, DEFAULT_CPU, DEFAULT_MEMORY, type MachineConfig } from "./config.js";
 import { SerialConsole } from "./console.js";
-import { DebugControl } from "./debug-control.js";
+import { DebugControl, isDebuggerStop } from "./debug-control.js";
+import type { TransitionStop } from "./debug-transitions.js";
 import { applyEntryState } from "./entry.js";
 import { type LogKind, Pc } from "./pc.js";
 import { type RegisterFile, readRegisters } from "./registers.js";
@@ -39,11 +39,12 @@ export type MachineExit =
   /** {@link Machine.pause} was called. */
   | { readonly reason: "paused" }
   /** The next instruction has a breakpoint of {@link Machine.debug}, or the last one met a watchpoint. */
-  | DebuggerStop;
+  | DebuggerStop
+  /** A VM exit or VM entry that {@link Machine.debug} was to stop after. */
+  | TransitionStop;
 
 /** Whether running again goes on. */
-const isPause = ({ reason }: MachineExit): boolean =>
-  reason === "paused" || reason === "breakpoint" || reason === "watchpoint";
+const isPause = ({ reason }: MachineExit): boolean => reason === "paused" || isDebuggerStop(reason);
 
 /** Host milliseconds of one burst. */
 const BURST_MS = 8;
@@ -66,7 +67,6 @@ export class Machine {
   onLog: ((kind: LogKind, text: string) => void) | undefined;
   private pc!: Pc;
   private exit: MachineExit | undefined;
-  private vmxObserver: VmxObserver | undefined;
   private resetRequested = false;
   private running = false;
   private pauseRequested = false;
@@ -143,7 +143,6 @@ export class Machine {
     applyEntryState(pc.cpu, entry);
     this.console.attach(pc.board.com1);
     this.debug.arm();
-    this.observeVmx(this.vmxObserver);
     this.epoch = performance.now();
   }
 
@@ -192,7 +191,7 @@ export class Machine {
         cpu.skipTo(timeline.next);
         continue;
       }
-      cpu.execute(Math.min(timeline.next, cpu.now() + SLICE));
+      cpu.execute(cpu.now() + SLICE, true);
       this.exit ??= this.debug.takeStop();
       if (this.exit) return undefined;
       if (cpu.shutdown || this.resetRequested) {
@@ -251,7 +250,7 @@ export class Machine {
 
   /**
    * Executes one instruction of a machine that does not run, and takes no interrupt before it; if the processor sleeps,
-   * time passes until it wakes up. Returns how the guest ended, if it did, or the watchpoint that was met.
+   * time passes until it wakes up. Returns how the guest ended, if it did, or why a debugger wants to know of it.
    */
   stepInstruction(): MachineExit | undefined {
     if (this.exit && !isPause(this.exit)) return this.exit;
@@ -279,6 +278,11 @@ export class Machine {
     this.sleep.wake();
   }
 
+  /** Whether the guest has ended: switched off, or in shutdown. */
+  get ended(): boolean {
+    return (this.exit !== undefined && !isPause(this.exit)) || this.pc.cpu.shutdown || this.resetRequested;
+  }
+
   /** Instructions retired since power-on. */
   get instructions(): number {
     return this.pc.cpu.instructions;
@@ -301,10 +305,7 @@ export class Machine {
 
   /** Tells `observer` of VM entries and VM exits, until it is another or none; a CPU without VMX has nothing to tell. */
   observeVmx(observer: VmxObserver | undefined): void {
-    this.vmxObserver = observer;
-    // Absent where the CPU has no VMX.
-    const vmx: VmxOperation | undefined = this.pc.cpu.vmx;
-    if (vmx !== undefined) vmx.observer = observer;
+    this.debug.observeVmx(observer);
   }
 
   /** @internal The PC until the next reset, for what looks into it (src/inspect/). */

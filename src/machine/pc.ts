@@ -20,6 +20,7 @@ import { createVmx } from "../cpu/vmx/create.js";
 import { vmxHelpers } from "../cpu/vmx/helpers-vmx.js";
 import { type HelperFunction, Interpreter } from "../engine/interpreter/interpreter.js";
 import { tier0 } from "../engine/interpreter/tier0.js";
+import { Translator } from "../engine/translator/translator.js";
 import { randomSource } from "../host/random.js";
 import { UsageError } from "../host/usage-error.js";
 import { arithmeticHelpers } from "../isa/families/helpers.js";
@@ -85,6 +86,8 @@ export class Pc {
   readonly board: Board;
   readonly msrs: MsrFile;
   private readonly interpreter: Interpreter;
+  /** Absent with `engine: "interpreter"`. */
+  readonly translator: Translator | undefined;
   private readonly ram: RamSplit;
   private apicAt = -1;
 
@@ -112,6 +115,8 @@ export class Pc {
       cpuid: (leaf, subleaf) => cpuid.query(leaf, subleaf, this.dynamicCpuid()),
     });
     const { cpu } = this;
+    // INIT resets this, the only processor.
+    cpu.onInit = () => events.reset();
     if (model.features.has("vmx")) cpu.vmx = createVmx(cpu, cpu.mmu, model, this.physical);
     this.timeline = new Timeline(() => cpu.now());
     this.apic = new LocalApic({
@@ -124,10 +129,8 @@ export class Pc {
       hooks: {
         onInterruptChange: () => cpu.onInterruptChange(),
         onNmi: () => cpu.nmi(),
-        // INIT resets this, the only processor; only a guest in VMX can wait for a startup IPI.
-        onInit: () => {
-          if (!cpu.takesInit()) events.reset();
-        },
+        onInit: () => cpu.init(),
+        // Only a guest in VMX can wait for a startup IPI.
         onStartup: (vector) => cpu.startupIpi(vector),
         onSmi: () => {},
         extIntAcknowledge: () => this.board.pic.acknowledge(),
@@ -155,6 +158,10 @@ export class Pc {
       arena: { at: ARENA_AT, size: ARENA_SIZE },
       helpers: this.helpers(config.clock === "virtual"),
     });
+    if (config.engine !== "interpreter") {
+      const eager = config.engine === "translator";
+      this.translator = new Translator(this.memory, cpu, this.interpreter, eager);
+    }
     this.msrs.reset("power-on");
     setFirmwareMemoryTypes(this.msrs, model.physBits, BigInt(DEVICE_WINDOW));
     this.mapApic();
@@ -217,15 +224,16 @@ export class Pc {
       bound.set(name, (record, a, b, c, d) => implementation(view, STATE_AT, record, a, b, c, d));
     }
     for (const [name, implementation] of Object.entries(systemHelpers)) {
-      bound.set(name, (_record, ...args) => {
+      // Named parameters: a rest array would be allocated for every call.
+      bound.set(name, (_record, a, b, c, d) => {
         cpu.slowOperation();
-        return implementation(context, ...args);
+        return implementation(context, a, b, c, d);
       });
     }
     for (const [name, implementation] of Object.entries(vmxHelpers)) {
-      bound.set(name, (_record, ...args) => {
+      bound.set(name, (_record, a, b, c, d) => {
         cpu.slowOperation();
-        return implementation(cpu, ...args);
+        return implementation(cpu, a, b, c, d);
       });
     }
     const random = randomSource(repeatable);
@@ -265,6 +273,12 @@ export class Pc {
 
   get statistics(): Readonly<Record<string, number>> {
     const { code } = this.interpreter;
-    return { ...this.cpu.counts, decodedInstructions: code.decoded, codeFlushes: code.flushes };
+    const translated = this.translator?.statistics;
+    return {
+      ...this.cpu.counts,
+      decodedInstructions: code.decoded,
+      codeFlushes: code.flushes,
+      ...(translated && { ...translated }),
+    };
   }
 }

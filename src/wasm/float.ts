@@ -117,7 +117,7 @@ export class F64 extends Value {
     return new F32(0xb6, [this]);
   }
   asI64(): I64 {
-    return new I64(0xbd, [this]);
+    return I64.bitsOf(this);
   }
   truncSatI32S(): I32 {
     return new I32(0xfc002, [this]);

@@ -53,6 +53,11 @@ const memory =
     out.u32(offset);
   };
 
+function narrow(bits: number, value: I64): I64 {
+  value.bits = bits;
+  return value;
+}
+
 export const load = {
   i32: (address: I32, offset = 0) => new I32(0x28, [address], memory(offset)),
   i64: (address: I32, offset = 0) => new I64(0x29, [address], memory(offset)),
@@ -63,11 +68,11 @@ export const load = {
   i32_16s: (address: I32, offset = 0) => new I32(0x2e, [address], memory(offset)),
   i32_16u: (address: I32, offset = 0) => new I32(0x2f, [address], memory(offset)),
   i64_8s: (address: I32, offset = 0) => new I64(0x30, [address], memory(offset)),
-  i64_8u: (address: I32, offset = 0) => new I64(0x31, [address], memory(offset)),
+  i64_8u: (address: I32, offset = 0) => narrow(8, new I64(0x31, [address], memory(offset))),
   i64_16s: (address: I32, offset = 0) => new I64(0x32, [address], memory(offset)),
-  i64_16u: (address: I32, offset = 0) => new I64(0x33, [address], memory(offset)),
+  i64_16u: (address: I32, offset = 0) => narrow(16, new I64(0x33, [address], memory(offset))),
   i64_32s: (address: I32, offset = 0) => new I64(0x34, [address], memory(offset)),
-  i64_32u: (address: I32, offset = 0) => new I64(0x35, [address], memory(offset)),
+  i64_32u: (address: I32, offset = 0) => narrow(32, new I64(0x35, [address], memory(offset))),
   v128: (address: I32, offset = 0) => new V128(0xfd000, [address], memory(offset)),
   /** 32 bits into lane 0, the rest zero. */
   v128_32zero: (address: I32, offset = 0) => new V128(0xfd000 + 92, [address], memory(offset)),
@@ -84,7 +89,7 @@ export class FunctionBuilder {
 
   /** @param out receives the body's code (without the local declarations) */
   constructor(
-    readonly out: ByteWriter,
+    private out: ByteWriter,
     readonly signature: Signature,
   ) {
     this.locals = [...signature.params];
@@ -103,6 +108,30 @@ export class FunctionBuilder {
     return { index, type, value: this.get(type, index) };
   }
 
+  /** A new local that is not reused when the scope ends in which it was made. */
+  lasting<T extends ValueType>(type: T): Local<TypeMap[T]> {
+    const index = this.locals.push(type) - 1;
+    return { index, type, value: this.get(type, index) };
+  }
+
+  /** What a local holds where this is used; `let` makes a copy of it. */
+  read<T extends ValueType>(local: { readonly type: T; readonly index: number }): TypeMap[T] {
+    return make(local.type, 0x20, [], (out) => out.u32(local.index));
+  }
+
+  /** How many structures are open around what is emitted now. */
+  get nesting(): number {
+    return this.depth;
+  }
+
+  /** What `body` emits goes to another buffer: for code that comes first but is known last. */
+  into(out: ByteWriter, body: () => void): void {
+    const own = this.out;
+    this.out = out;
+    body();
+    this.out = own;
+  }
+
   private get<T extends ValueType>(type: T, index: number): TypeMap[T] {
     return make(type, 0x20, [], (out) => out.u32(index), true);
   }
@@ -112,6 +141,7 @@ export class FunctionBuilder {
     if (value.atomic) return value;
     const local = this.local(value.type) as Local<Value> as Local<V>;
     this.set(local, value);
+    if (value instanceof I64 && local.value instanceof I64) local.value.bits = value.bits;
     return local.value;
   }
 
@@ -315,13 +345,23 @@ export class FunctionBuilder {
   }
 }
 
-/** Builds a body in a buffer of its own; used by the module builder. */
-export function buildBody(signature: Signature, body: (f: FunctionBuilder) => void): Uint8Array {
+/**
+ * Builds a body in a buffer of its own; used by the module builder.
+ * @param body may return what emits the beginning of the function, if that is known only when the rest is emitted
+ */
+export function buildBody(
+  signature: Signature,
+  // biome-ignore lint/suspicious/noConfusingVoidType: most bodies have no such beginning
+  body: (f: FunctionBuilder) => (() => void) | void,
+): Uint8Array {
   const code = new ByteWriter();
+  const first = new ByteWriter();
   const builder = new FunctionBuilder(code, signature);
-  body(builder);
+  const beginning = body(builder);
+  if (beginning) builder.into(first, beginning);
   const whole = new ByteWriter();
   builder.declareLocals(whole);
+  whole.append(first.view());
   whole.append(code.view());
   whole.byte(0x0b);
   return whole.view();

@@ -148,7 +148,8 @@ export class I32 extends Value {
   }
   /** Zero-extends to 64 bits. */
   toI64U(): I64 {
-    return this.constant !== undefined ? I64.const(BigInt(this.constant >>> 0)) : new I64(0xad, [this]);
+    if (this.constant !== undefined) return I64.const(BigInt(this.constant >>> 0));
+    return I64.extended(this, new I64(0xad, [this]));
   }
   toF32S(): F32 {
     return new F32(0xb2, [this]);
@@ -163,6 +164,11 @@ export class I32 extends Value {
 
 export class I64 extends Value {
   readonly type = "i64";
+  /** All bits from this one on are known to be zero. */
+  bits = 64;
+  /** What it was converted from without loss, so that converting back costs nothing. */
+  private from32: I32 | undefined;
+  private fromDouble: F64 | undefined;
   constructor(
     opcode: number,
     operands: readonly Value[],
@@ -171,6 +177,27 @@ export class I64 extends Value {
     readonly constant?: bigint,
   ) {
     super(opcode, operands, immediates, atomic);
+  }
+  /** The zero-extended `value`, which `operation` computes. */
+  static extended(value: I32, operation: I64): I64 {
+    operation.bits = 32;
+    operation.from32 = value;
+    return operation;
+  }
+  /** The bits of `value`. */
+  static bitsOf(value: F64): I64 {
+    const bits = new I64(0xbd, [value]);
+    bits.fromDouble = value;
+    return bits;
+  }
+  /** `bits`, which are those of `value`. */
+  static asDouble(bits: I64, value: F64): I64 {
+    bits.fromDouble = value;
+    return bits;
+  }
+  /** The double whose bits these are, where it is at hand. */
+  get double(): F64 | undefined {
+    return this.fromDouble;
   }
   static const(value: number | bigint): I64 {
     const constant = BigInt.asIntN(64, BigInt(value));
@@ -262,8 +289,14 @@ export class I64 extends Value {
   }
   and(b: IntoI64): I64 {
     const right = I64.from(b);
-    if (right.constant === -1n) return this;
-    return this.op(0x83, right, (x, y) => x & y);
+    const mask = right.constant;
+    if (mask === undefined) return this.op(0x83, right);
+    if (mask === -1n) return this;
+    const bits = lowMask(mask);
+    if (bits < 64 && this.bits <= bits) return this;
+    const cut = this.op(0x83, right, (x, y) => x & y);
+    cut.bits = Math.min(this.bits, bits);
+    return cut;
   }
   or(b: IntoI64): I64 {
     const right = I64.from(b);
@@ -288,7 +321,9 @@ export class I64 extends Value {
   shrU(b: IntoI64): I64 {
     const right = I64.from(b);
     if (right.constant === 0n) return this;
-    return this.op(0x88, right, (x, y) => BigInt.asUintN(64, x) >> (y & 63n));
+    const shifted = this.op(0x88, right, (x, y) => BigInt.asUintN(64, x) >> (y & 63n));
+    if (right.constant !== undefined) shifted.bits = Math.max(0, this.bits - Number(right.constant & 63n));
+    return shifted;
   }
   rotl(b: IntoI64): I64 {
     return this.op(0x89, b);
@@ -307,6 +342,7 @@ export class I64 extends Value {
   }
   /** The low 32 bits. */
   toI32(): I32 {
+    if (this.from32) return this.from32;
     return this.constant !== undefined
       ? I32.const(Number(BigInt.asIntN(32, this.constant)))
       : new I32(0xa7, [this]);
@@ -321,6 +357,14 @@ export class I64 extends Value {
     return new F64(0xb9, [this]);
   }
   asF64(): F64 {
-    return new F64(0xbf, [this]);
+    return this.fromDouble ?? new F64(0xbf, [this]);
   }
+}
+
+/** How many ones a mask consists of; 64 if it is not just ones from bit 0 on. */
+function lowMask(mask: bigint): number {
+  if (mask === 0xffffffffn) return 32;
+  if (mask === 0xffn) return 8;
+  if (mask === 0xffffn) return 16;
+  return 64;
 }

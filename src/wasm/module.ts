@@ -54,6 +54,13 @@ export class ModuleBuilder {
     this.functions[callee.index - this.imports.length]!.body = buildBody(callee.signature, body);
   }
 
+  /** Adds a function whose body is there already. */
+  add(signature: Signature, body: Uint8Array): Callee {
+    const callee = this.declare(signature.params, signature.results);
+    this.functions.at(-1)!.body = body;
+    return callee;
+  }
+
   /** Declares and defines in one step. */
   function(
     params: readonly ValueType[],

@@ -23,9 +23,10 @@ const MOST_BYTES = 15;
 /** Writes after which a page without blocks is a page of data. */
 const MOST_ASKED = 64;
 
-interface Block {
+export interface Block {
+  /** Mode, page offset, and whether it is a block for stepping; unique in its page. */
   readonly key: number;
-  /** Host page of the first byte. */
+  /** Host page (address >>> 12) of the first byte. */
   readonly page: number;
   /** Host address of the first record. */
   readonly record: number;
@@ -36,6 +37,8 @@ interface Block {
   readonly secondPage: number | undefined;
   /** Where the segment's limit may fall into the page: the offset of the page in the segment; else Infinity. */
   readonly pageInSegment: number;
+  /** Once it was considered for translation: its records again, for the interpreter; else 0. */
+  copy: number;
 }
 
 interface CodePage {
@@ -130,6 +133,10 @@ export class CodeCache implements CodePages {
   onProtect: (host: number) => void = () => {};
   /** Called after everything was dropped. */
   onFlush: () => void = () => {};
+  /** Called when the code of a block was overwritten. */
+  onKill: (block: Block) => void = () => {};
+  /** Blocks by the address of their first record. */
+  private readonly byRecord = new Map<number, Block>();
   /** Statistics. */
   decoded = 0;
   flushes = 0;
@@ -184,13 +191,63 @@ export class CodeCache implements CodePages {
   }
 
   private kill(page: CodePage, block: Block): void {
-    // The rest of the records stays: this may be the block that runs now. It ends before its next instruction.
-    this.view.setUint16(block.record + Record.handler, Handler.dead, true);
-    const count = this.view.getUint16(block.record + Record.left, true);
-    for (let i = 1; i < count; i++)
-      this.view.setUint16(block.record + i * RECORD_SIZE + Record.handler, Handler.end, true);
+    this.killRecords(block.record);
+    if (block.copy !== 0) this.killRecords(block.copy);
     page.blocks.delete(block.key);
+    this.byRecord.delete(block.record);
+    this.onKill(block);
     if (block.secondPage !== undefined) this.pages.get(block.secondPage)?.tails.delete(block);
+  }
+
+  /** The rest of the records stays: this may be the block that runs now. It ends before its next instruction. */
+  private killRecords(first: number): void {
+    const { view } = this;
+    view.setUint16(first + Record.handler, Handler.dead, true);
+    const count = view.getUint16(first + Record.left, true);
+    for (let i = 1; i < count; i++)
+      view.setUint16(first + i * RECORD_SIZE + Record.handler, Handler.end, true);
+  }
+
+  // --- for the translator ---
+
+  /** The block with this first record. */
+  blockAt(record: number): Block | undefined {
+    return this.byRecord.get(record);
+  }
+
+  /** The block at an offset of a page of the host, if it was decoded. */
+  blockOf(hostPage: number, offset: number, mode: number): Block | undefined {
+    return this.pages.get(hostPage)?.blocks.get((mode * 4096 + offset) * 2);
+  }
+
+  /** Copies the records of a block, so that its first one can become a way into translated code. False: there is no room. */
+  duplicate(block: Block): boolean {
+    if (block.copy !== 0) return true;
+    const count = this.view.getUint16(block.record + Record.left, true) + 1;
+    if (this.next + (count + MAX_BLOCK + 1) * RECORD_SIZE > this.arena.at + this.arena.size) return false;
+    block.copy = this.next;
+    this.bytes.copyWithin(block.copy, block.record, block.record + count * RECORD_SIZE);
+    this.next += count * RECORD_SIZE;
+    return true;
+  }
+
+  /** From now on the block, which has a copy, is entered through entry `entry` of the function at `slot`. */
+  divert(block: Block, slot: number, entry: number): void {
+    const { view } = this;
+    view.setInt32(block.record + Record.displacement, entry, true);
+    view.setInt32(block.record + Record.immediate, slot, true);
+    view.setUint16(block.record + Record.handler, Handler.region, true);
+  }
+
+  /** Which function a block is diverted to. */
+  diversion(block: Block): number | undefined {
+    if (this.view.getUint16(block.record + Record.handler, true) !== Handler.region) return undefined;
+    return this.view.getInt32(block.record + Record.immediate, true);
+  }
+
+  /** Undoes {@link divert}. */
+  restore(block: Block): void {
+    this.bytes.copyWithin(block.record, block.copy, block.copy + RECORD_SIZE);
   }
 
   /** No block may be added before everything was dropped, which {@link find} does when no record is in use. */
@@ -215,6 +272,7 @@ export class CodeCache implements CodePages {
   /** Drops everything. */
   flush(): void {
     this.pages.clear();
+    this.byRecord.clear();
     this.next = this.arena.at + RECORD_SIZE * 4;
     this.flushes++;
     this.onFlush();
@@ -246,9 +304,11 @@ export class CodeCache implements CodePages {
       end: built.end,
       pageInSegment,
       secondPage: built.crosses ? source.nextPage() >>> 12 : undefined,
+      copy: 0,
     };
     const page = this.page(hostPage);
     page.blocks.set(key, block);
+    this.byRecord.set(record, block);
     page.askedWhileEmpty = 0;
     if (block.secondPage !== undefined) this.page(block.secondPage).tails.add(block);
     return record;

@@ -3,16 +3,24 @@
  */
 import { Vector } from "../../isa/emit.js";
 import type { Helper } from "../../isa/helper.js";
+import type { LibraryFunction } from "../../isa/library.js";
 import { BUDGET, IP_DELTA, RIP, SEGMENT_LIMIT, SLICE_END, TSC_OFFSET } from "../../isa/state.js";
 import { load } from "../../wasm/function.js";
 import type { I32, I64, TypeMap, Value, ValueType } from "../../wasm/value.js";
-import { VectorEmit } from "./emit-vector.js";
+import { RecordEmit } from "./emit-record.js";
 import { LINKABLE, Record } from "./record.js";
+import { ripMask } from "./runtime.js";
 
-export class InterpreterEmit extends VectorEmit {
+export class InterpreterEmit extends RecordEmit {
   override nextRip(): I64 {
     const next = load.i64(this.cpu, IP_DELTA).add(load.i64_16u(this.record, Record.next));
     return this.let(this.long ? next : next.and(0xffffffffn));
+  }
+
+  override instructionPointer(): I64 {
+    const pointer = load.i64(this.cpu, IP_DELTA).add(load.i64_16u(this.record, Record.start));
+    // Most shapes serve all modes.
+    return this.let(pointer.and(ripMask(this.cpu)));
   }
 
   protected checkTarget(target: I64): void {
@@ -89,6 +97,10 @@ export class InterpreterEmit extends VectorEmit {
     if (!helper.pure) this.sync();
     this.f.run(this.runtime.helper(helper), this.cpu, this.record, ...fixed);
     if (!helper.pure) this.faultIfPending();
+  }
+
+  override invoke<T extends ValueType>(callee: LibraryFunction<T>, ...args: Value[]): TypeMap[T] {
+    return this.f.call(callee.result, this.runtime.library(callee), this.cpu, ...args);
   }
 
   override control(helper: Helper<"i32">, ...args: Value[]): void {

@@ -49,6 +49,9 @@ export type HelperFunction = (
   // biome-ignore lint/suspicious/noConfusingVoidType: a helper without a result returns nothing
 ) => number | bigint | void;
 
+/** Most translated functions at a time. */
+export const MOST_REGIONS = 2048;
+
 export interface InterpreterOptions {
   readonly memory: WebAssembly.Memory;
   readonly cpu: EngineCpu;
@@ -61,6 +64,18 @@ export interface InterpreterOptions {
 
 export class Interpreter {
   readonly code: CodeCache;
+  /** Told now and then which block runs, by its first record: the more often, the more it runs. */
+  onSample: (record: number) => void = () => {};
+  /** Told of every block that is looked up, and of those at which stepping begins. RIP is exact. */
+  onFind: ((record: number) => void) | undefined;
+  /** Called when no generated code runs. */
+  onRest: () => void = () => {};
+  readonly decoder: Decoder;
+  /** Functions of the handlers; from {@link firstSlot} on there is room for translated code. */
+  readonly table: WebAssembly.Table;
+  readonly firstSlot: number;
+  /** What translated code imports, by module name. */
+  readonly imports: WebAssembly.Imports;
   private readonly cpu: EngineCpu;
   private readonly view: DataView;
   private readonly base: number;
@@ -75,24 +90,32 @@ export class Interpreter {
     this.cpu = cpu;
     this.base = cpu.state.base;
     this.view = new DataView(memory.buffer);
-    this.code = new CodeCache(memory.buffer, new Decoder(options.features), tier0.shapes, options.arena);
+    this.decoder = new Decoder(options.features);
+    this.code = new CodeCache(memory.buffer, this.decoder, tier0.shapes, options.arena);
     this.code.onProtect = (host) => cpu.mmu.protectHostPage(host);
     this.code.onFlush = () => cpu.mmu.flushCode();
-    const table = new WebAssembly.Table({ element: "anyfunc", initial: tier0.shapes.count });
+    this.firstSlot = tier0.shapes.count;
+    this.table = new WebAssembly.Table({ element: "anyfunc", initial: this.firstSlot + MOST_REGIONS });
+    const shared = {
+      resolve: (_cpu: number, record: number, low: number, high: number, access: number) =>
+        this.resolve(record, low, high, access),
+      commit: () => cpu.mmu.commit(),
+    };
+    const helper = this.bindHelpers(helpers);
     const instance = new WebAssembly.Instance(tier0.module, {
-      env: { memory, table },
+      env: { memory, table: this.table },
       engine: {
-        resolve: (_cpu: number, record: number, low: number, high: number, access: number) =>
-          this.resolve(record, low, high, access),
-        commit: () => cpu.mmu.commit(),
+        ...shared,
         segmentSlow: (_cpu: number, offset: number, segment: number, access: number) =>
           this.checkSegment(offset, segment, access),
         lookup: () => this.lookup(),
         link: (_cpu: number, record: number) => this.link(record),
         revive: (_cpu: number, record: number) => this.revive(record),
+        sample: (_cpu: number, record: number) => this.onSample(record),
       },
-      helper: this.bindHelpers(helpers),
+      helper,
     });
+    this.imports = { env: { memory }, engine: shared, helper, runtime: instance.exports };
     this.runModule = instance.exports.run as (cpu: number, record: number) => number;
   }
 
@@ -149,6 +172,7 @@ export class Interpreter {
       else {
         const exit = this.runModule(base, 0);
         view.setInt32(base + LEFT, 0, true);
+        this.onRest();
         if (exit === RunExit.budget) {
           if (view.getInt32(base + BUDGET, true) <= 0) return;
           // Less left than the next block needs: the last instructions run one by one.
@@ -160,6 +184,13 @@ export class Interpreter {
     }
   }
 
+  /** First record of the block of one instruction at RIP; 0 if it cannot be fetched. For tests. */
+  findSingle(): number {
+    const record = this.prepare((source, offset, mode, rip) => this.code.single(source, offset, mode, rip));
+    this.view.setInt32(this.base + PENDING, Pending.none, true);
+    return record;
+  }
+
   /** Runs exactly one instruction (or delivers the exception that it raises). Devices may be touched. */
   step(): void {
     const { view, base, cpu } = this;
@@ -169,7 +200,11 @@ export class Interpreter {
     cpu.mmu.alone = true;
     let exit: number = RunExit.fault;
     try {
-      const record = this.prepare((source, offset, mode, rip) => this.code.single(source, offset, mode, rip));
+      const record = this.prepare((source, offset, mode, rip) => {
+        const block = this.onFind && this.code.blockOf(source.hostPage >>> 12, offset, mode);
+        if (block) this.onFind!(block.record);
+        return this.code.single(source, offset, mode, rip);
+      });
       if (record !== 0) exit = this.runModule(base, record);
     } finally {
       cpu.mmu.alone = false;
@@ -295,7 +330,9 @@ export class Interpreter {
         }
         cpu.beforeFetch(low, high);
       }
-      return find(source, low & 0xfff, mode, ripLow >>> 0);
+      const record = find(source, low & 0xfff, mode, ripLow >>> 0);
+      this.onFind?.(record);
+      return record;
     } catch (thrown) {
       this.setPending(thrown);
       return 0;

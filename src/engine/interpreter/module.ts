@@ -5,8 +5,9 @@
  * with a large footprint; measured, design decision 2). The others are functions in a table.
  */
 import { definitionOf, type Shape } from "../../isa/emit.js";
-import { emitFlagFunction } from "../../isa/flag-emit.js";
+import { emitFlagFunction, type FlagFunction } from "../../isa/flag-functions.js";
 import { allHelpers, Control, type Helper } from "../../isa/helper.js";
+import { emitLibrary } from "../../isa/library.js";
 import {
   ATTENTION,
   BOUNCE,
@@ -32,7 +33,15 @@ import { I32, I64, type ValueType } from "../../wasm/value.js";
 import { InterpreterEmit } from "./emit.js";
 import type { Exits } from "./exits.js";
 import { RECORD_SIZE, Record } from "./record.js";
-import { Access, type Runtime } from "./runtime.js";
+import {
+  Access,
+  engineImports,
+  flagExports,
+  flagSignature,
+  type Runtime,
+  ripMask,
+  runtimeExports,
+} from "./runtime.js";
 import { Handler } from "./shapes.js";
 
 /** What `run` returns. */
@@ -43,7 +52,12 @@ export const RunExit = {
   fault: Control.fault,
   /** An instruction asked to leave. */
   leave: Control.leave,
+  /** What is larger is a record. */
+  last: 15,
 } as const;
+
+/** The block that runs is sampled where the budget crosses a multiple of two to this power. */
+const SAMPLE_SHIFT = 12;
 
 const I32x2: readonly ValueType[] = ["i32", "i32"];
 
@@ -63,12 +77,13 @@ export function buildInterpreter(
   const m = new ModuleBuilder();
   m.importTable(Handler.first + shapes.length);
   const imports = {
-    resolve: m.import("engine", "resolve", ["i32", "i32", "i32", "i32", "i32"], ["i32"]),
-    commit: m.import("engine", "commit", ["i32"], []),
+    resolve: m.import("engine", "resolve", engineImports.resolve.params, engineImports.resolve.results),
+    commit: m.import("engine", "commit", engineImports.commit.params, engineImports.commit.results),
     segmentSlow: m.import("engine", "segmentSlow", ["i32", "i32", "i32", "i32"], ["i32"]),
     lookup: m.import("engine", "lookup", ["i32"], ["i32"]),
     link: m.import("engine", "link", I32x2, ["i32"]),
     revive: m.import("engine", "revive", I32x2, ["i32"]),
+    sample: m.import("engine", "sample", I32x2, []),
   };
   const helpers = new Map<Helper, Callee>();
   for (const helper of allHelpers()) {
@@ -76,21 +91,40 @@ export function buildInterpreter(
     helpers.set(helper, m.import("helper", helper.name, ["i32", "i32", ...helper.params], results));
   }
 
-  const flagFunction = (which: "carry" | "overflow" | "all") =>
-    m.function(["i32"], ["i32"], (f) => emitFlagFunction(f, which));
-  const checkSegment = m.function(["i32", "i64", "i32", "i32"], ["i64"], (f) =>
-    emitCheckSegment(f, imports.segmentSlow),
-  );
+  const flagFunction = (which: FlagFunction) => {
+    const callee = m.function(flagSignature.params, flagSignature.results, (f) => emitFlagFunction(f, which));
+    m.export(flagExports[which], callee);
+    return callee;
+  };
+  const exported = (name: keyof typeof runtimeExports, body: (f: FunctionBuilder) => void) => {
+    const { params, results } = runtimeExports[name];
+    const callee = m.function(params, results, body);
+    m.export(name, callee);
+    return callee;
+  };
+  const resolve = exported("resolve", (f) => {
+    const [cpu, record, address, access] = [
+      f.param("i32", 0),
+      f.param("i32", 1),
+      f.param("i64", 2),
+      f.param("i32", 3),
+    ];
+    const halves = [address.toI32(), address.shrU(32).toI32()];
+    f.return(f.call("i32", imports.resolve, cpu, record, ...halves, access));
+  });
+  const checkSegment = exported("checkSegment", (f) => emitCheckSegment(f, imports.segmentSlow));
   const runtime: Runtime = {
     flags: { carry: flagFunction("carry"), overflow: flagFunction("overflow"), all: flagFunction("all") },
-    resolve: imports.resolve,
+    resolve,
+    storeSlowly: exported("storeSlowly", (f) => emitStoreSlowly(f, resolve, imports.commit)),
     commit: imports.commit,
     checkSegment,
     operandAddress: m.function(["i32", "i32", "i64", "i32"], ["i64"], (f) =>
       emitOperandAddress(f, checkSegment),
     ),
-    sync: m.function(I32x2, [], emitSync),
+    sync: exported("sync", emitSync),
     helper: (helper) => helpers.get(helper)!,
+    library: emitLibrary(m),
     bounce: BOUNCE,
   };
 
@@ -123,7 +157,7 @@ export function buildInterpreter(
   const tooLong = special(13, 0);
   const notAvailable = special(7);
   const stop = special(Pending.stop);
-  m.elementsAt(0, [invalid, invalid, invalid, invalid, tooLong, notAvailable, stop, ...cold]);
+  m.elementsAt(0, [invalid, invalid, invalid, invalid, tooLong, notAvailable, stop, invalid, ...cold]);
 
   const run = m.function(I32x2, ["i32"], (f) =>
     emitRun(f, shapes.slice(0, hotCount), runtime, imports, handlerType, options),
@@ -137,25 +171,23 @@ function emitSync(f: FunctionBuilder): void {
   const cpu = f.param("i32", 0);
   const record = f.param("i32", 1);
   const delta = f.let(load.i64(cpu, IP_DELTA));
-  const mask = f.let(ripMask(f, cpu));
+  const mask = f.let(ripMask(cpu));
   f.store(cpu, delta.add(load.i64_16u(record, Record.start)).and(mask), RIP);
   f.store(cpu, delta.add(load.i64_16u(record, Record.next)).and(mask), NEXT_RIP);
   f.store(cpu, load.i32_16u(record, Record.left), LEFT);
 }
 
-/** All ones in 64-bit mode, else 32 ones: bit 13 (L) of the code segment's rights with EFER.LMA. */
-function ripMask(f: FunctionBuilder, cpu: I32): I64 {
-  const long = load
-    .i32(cpu, SEGMENT_RIGHTS + 4)
-    .shrU(13)
-    .and(load.i32(cpu, EFER).shrU(10))
-    .and(1);
-  return f.choose(
-    "i64",
-    long,
-    () => I64.const(-1n),
-    () => I64.const(0xffffffffn),
-  );
+/** (cpu, record, address, value, access): a store for which the TLB has no translation. */
+function emitStoreSlowly(f: FunctionBuilder, resolve: Callee, commit: Callee): void {
+  const [cpu, value, access] = [f.param("i32", 0), f.param("i64", 3), f.param("i32", 4)];
+  const host = f.call("i32", resolve, cpu, f.param("i32", 1), f.param("i64", 2), access);
+  f.if(host.eqz(), () => f.return(I32.const(0)));
+  const bytes = f.let(access.and(Access.bytes));
+  for (const width of [8, 16, 32, 64]) {
+    f.if(bytes.eq(width / 8), () => f.storeInt(width, host, value));
+  }
+  f.if(host.eq(cpu.add(BOUNCE)), () => f.run(commit, cpu));
+  f.return(I32.const(1));
 }
 
 /** (cpu, record, raw, access): linear address of a memory operand with the slow-address bit. */
@@ -212,7 +244,7 @@ function emitRun(
   f: FunctionBuilder,
   hot: readonly Shape[],
   runtime: Runtime,
-  imports: { lookup: Callee; link: Callee; revive: Callee },
+  imports: { lookup: Callee; link: Callee; revive: Callee; sample: Callee },
   handlerType: number,
   options: BuildOptions,
 ): void {
@@ -246,11 +278,22 @@ function emitRun(
     });
     f.store(cpu, load.i64(cpu, RIP).sub(load.i64_16u(record.value, Record.start)), IP_DELTA);
     f.loop((enter) => {
-      const after = f.let(load.i32(cpu, BUDGET).sub(left()));
+      const before = f.let(load.i32(cpu, BUDGET));
+      const after = f.let(before.sub(left()));
       f.if(after.ltS(0), () => {
         f.run(runtime.sync, cpu, record.value);
         f.return(I32.const(RunExit.budget));
       });
+      f.if(load.i32_16u(record.value, Record.handler).eq(Handler.region), () => {
+        const entry = load.i32(record.value, Record.displacement);
+        const slot = load.i32(record.value, Record.immediate);
+        f.set(record, f.callIndirect("i32", handlerType, slot, cpu, entry));
+        // Either the state's RIP says where to go on, or a record does.
+        f.brIf(lookup, record.value.eqz());
+        f.if(record.value.leU(RunExit.last), () => f.return(record.value));
+        f.br(enter);
+      });
+      f.if(before.xor(after).shrU(SAMPLE_SHIFT), () => f.run(imports.sample, cpu, record.value));
       f.store(cpu, after, BUDGET);
       f.loop((dispatch) => {
         f.set(handler, load.i32_16u(record.value, Record.handler));

@@ -2,9 +2,12 @@
  * The functions that every handler may call: slow paths of memory and segmentation, flags, helpers.
  */
 import type { FlagFunctions } from "../../isa/flag-emit.js";
+import type { FlagFunction } from "../../isa/flag-functions.js";
 import type { Helper } from "../../isa/helper.js";
-import type { BOUNCE } from "../../isa/state.js";
-import type { Callee } from "../../wasm/function.js";
+import type { LibraryFunction } from "../../isa/library.js";
+import { type BOUNCE, EFER, SEGMENT_RIGHTS } from "../../isa/state.js";
+import { type Callee, load, type Signature } from "../../wasm/function.js";
+import { type I32, I64, select } from "../../wasm/value.js";
 
 /** The access word of the slow paths. */
 export const Access = {
@@ -22,8 +25,10 @@ export const Access = {
 
 export interface Runtime {
   readonly flags: FlagFunctions;
-  /** (cpu, record, address low, address high, access) -> host address, or 0 with an exception pending. */
+  /** (cpu, record, address, access) -> host address, or 0 with an exception pending. */
   readonly resolve: Callee;
+  /** (cpu, record, address, value, access): stores without the TLB; 0 with an exception pending. */
+  readonly storeSlowly: Callee;
   /** (cpu): completes a write that was made to the bounce buffer. */
   readonly commit: Callee;
   /** (cpu, record, raw address, access) -> linear address of a memory operand in legacy mode or with 32-bit addresses. */
@@ -33,6 +38,37 @@ export interface Runtime {
   /** (cpu, record): makes RIP, NEXT_RIP and LEFT exact. */
   readonly sync: Callee;
   helper(helper: Helper): Callee;
+  library(callee: LibraryFunction): Callee;
   /** State offset of the bounce buffer. */
   readonly bounce: typeof BOUNCE;
+}
+
+/** Those functions that the interpreter's module exports for translated code, and their types. */
+export const runtimeExports = {
+  checkSegment: { params: ["i32", "i64", "i32", "i32"], results: ["i64"] },
+  resolve: { params: ["i32", "i32", "i64", "i32"], results: ["i32"] },
+  storeSlowly: { params: ["i32", "i32", "i64", "i64", "i32"], results: ["i32"] },
+  sync: { params: ["i32", "i32"], results: [] },
+} as const satisfies Readonly<Record<string, Signature>>;
+/** The same for the functions that derive flags. */
+export const flagExports: Readonly<Record<FlagFunction, string>> = {
+  carry: "flag_carry",
+  overflow: "flag_overflow",
+  all: "flag_all",
+};
+export const flagSignature = { params: ["i64", "i64", "i32"], results: ["i32"] } as const satisfies Signature;
+/** What the modules import from TypeScript. */
+export const engineImports = {
+  resolve: { params: ["i32", "i32", "i32", "i32", "i32"], results: ["i32"] },
+  commit: { params: ["i32"], results: [] },
+} as const satisfies Readonly<Record<string, Signature>>;
+
+/** All ones in 64-bit mode, else 32 ones: bit 13 (L) of the code segment's rights with EFER.LMA. */
+export function ripMask(cpu: I32): I64 {
+  const long = load
+    .i32(cpu, SEGMENT_RIGHTS + 4)
+    .shrU(13)
+    .and(load.i32(cpu, EFER).shrU(10))
+    .and(1);
+  return select(long, I64.const(-1n), I64.const(0xffffffffn));
 }

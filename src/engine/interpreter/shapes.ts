@@ -22,7 +22,9 @@ export const Handler = {
   notAvailable: 5,
   /** A debugger may want to stop before this instruction. */
   stop: 6,
-  first: 7,
+  /** First record of a block that is translated: table slot of the function and number of the entry. */
+  region: 7,
+  first: 8,
 } as const;
 
 /** The name under which shapes share a handler. */

@@ -54,13 +54,15 @@ function instantiate(): Record<string, Instruction> {
   const intercept = m.import("helper", "interceptXsaves", ["i32", "i32"], []);
   const runtime: Runtime = {
     flags: { carry: unused, overflow: unused, all: unused },
-    resolve: m.import("engine", "resolve", ["i32", "i32", "i32", "i32", "i32"], ["i32"]),
+    resolve: m.import("engine", "resolve", ["i32", "i32", "i64", "i32"], ["i32"]),
+    storeSlowly: unused,
     commit: m.import("engine", "commit", ["i32"], []),
     operandAddress: m.import("engine", "operandAddress", ["i32", "i32", "i64", "i32"], ["i64"]),
     checkSegment: m.import("engine", "checkSegment", ["i32", "i64", "i32", "i32"], ["i64"]),
     sync: m.import("engine", "sync", ["i32", "i32"], []),
     // Only for hypervisors, of which there is none.
     helper: ({ name }: Helper) => (name === "interceptXsaves" ? intercept : assert.fail(`helper ${name}`)),
+    library: ({ name }) => assert.fail(`library function ${name}`),
     bounce: BOUNCE,
   };
   for (const mnemonic of mnemonics) {

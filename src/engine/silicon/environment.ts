@@ -17,6 +17,7 @@ import { PortSpace } from "../../memory/ports.js";
 import { Timeline } from "../../time/timeline.js";
 import { type HelperFunction, Interpreter } from "../interpreter/interpreter.js";
 import { tier0 } from "../interpreter/tier0.js";
+import { Translator } from "../translator/translator.js";
 import type { VectorMode } from "./vector.js";
 
 const STATE_AT = 0x10000;
@@ -70,7 +71,15 @@ export class SiliconEnvironment {
   private readonly cpu: VectorCpu;
   private readonly interpreter: Interpreter;
 
-  constructor(readonly mode: VectorMode) {
+  private readonly translator: Translator | undefined;
+  /** Instructions that were translated, and that were left to the interpreter. */
+  readonly counts = { translated: 0, interpreted: 0 };
+
+  /** @param translated instructions are translated before they run */
+  constructor(
+    readonly mode: VectorMode,
+    translated = false,
+  ) {
     const physical = new PhysicalMap();
     physical.addRam(0, RAM_SIZE, RAM_AT);
     this.cpu = new VectorCpu({
@@ -93,6 +102,7 @@ export class SiliconEnvironment {
       arena: { at: ARENA_AT, size: ARENA_SIZE },
       helpers: this.helpers(),
     });
+    if (translated) this.translator = new Translator(this.memory, this.cpu, this.interpreter);
     this.connect();
     this.buildPageTables();
     this.setUp();
@@ -212,6 +222,11 @@ export class SiliconEnvironment {
     this.cpu.accessRightsChanged();
     this.cpu.fault = undefined;
     this.state.setU32(S.BUDGET, 1);
+    if (this.translator) {
+      const record = this.interpreter.findSingle();
+      if (record !== 0 && this.translator.force(record) > 0) this.counts.translated++;
+      else this.counts.interpreted++;
+    }
     this.interpreter.step();
     return this.cpu.fault;
   }

@@ -1,5 +1,6 @@
 /**
- * `npm run test:silicon -- [DIR [FILTER]]`: runs every vector of a folder and says, per file, how many pass.
+ * `npm run test:silicon -- [--translate] [DIR [FILTER]]`: runs every vector of a folder and says, per file, how many
+ * pass; with `--translate` through the translator, which makes a function of each instruction.
  *
  * Without DIR: the whole set beside the checkout (../shared/silicon) where there is one, else the
  * repository's sample. Exit status: 0 all pass, 1 some fail, 2 there is nothing to run.
@@ -14,9 +15,11 @@ const SAMPLE = fileURLToPath(new URL("../../../vectors", import.meta.url));
 /** Failures that are shown in full: of one form, and of one file. */
 const SHOWN = { form: 3, file: 20 } as const;
 
-function main(folder = existsSync(WHOLE_SET) ? WHOLE_SET : SAMPLE, filter = ""): number {
+function main(words: readonly string[]): number {
+  const translate = words[0] === "--translate";
+  const [folder = existsSync(WHOLE_SET) ? WHOLE_SET : SAMPLE, filter = ""] = words.slice(translate ? 1 : 0);
   const files = vectorFiles(folder, filter);
-  const suite = new VectorSuite(folder);
+  const suite = new VectorSuite(folder, translate);
   let passed = 0;
   let failed = 0;
   for (const file of files) {
@@ -36,12 +39,16 @@ function main(folder = existsSync(WHOLE_SET) ? WHOLE_SET : SAMPLE, filter = ""):
     failed += bad;
   }
   console.log(`${files.length} files from ${folder}`);
+  if (translate) {
+    const { translated, interpreted } = suite.counts;
+    console.log(`${translated} translated, ${interpreted} left to the interpreter`);
+  }
   console.log(`${passed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
 }
 
 try {
-  process.exitCode = main(...process.argv.slice(2));
+  process.exitCode = main(process.argv.slice(2));
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
   console.error(`vt86: ${error.message}`);

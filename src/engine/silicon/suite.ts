@@ -42,12 +42,26 @@ export function vectorFiles(folder: string, filter = ""): string[] {
 export class VectorSuite {
   private readonly environments = new Map<VectorMode, SiliconEnvironment>();
 
-  constructor(private readonly folder: string) {}
+  /** @param translated through the translator instead of the interpreter */
+  constructor(
+    private readonly folder: string,
+    private readonly translated = false,
+  ) {}
+
+  /** How many vectors ran in translated code, and how many were left to the interpreter. */
+  get counts(): { translated: number; interpreted: number } {
+    const sum = { translated: 0, interpreted: 0 };
+    for (const { counts } of this.environments.values()) {
+      sum.translated += counts.translated;
+      sum.interpreted += counts.interpreted;
+    }
+    return sum;
+  }
 
   private environment(mode: VectorMode): SiliconEnvironment {
     let environment = this.environments.get(mode);
     if (!environment) {
-      environment = new SiliconEnvironment(mode);
+      environment = new SiliconEnvironment(mode, this.translated);
       this.environments.set(mode, environment);
     }
     return environment;

@@ -22,7 +22,7 @@ binary("add", (x, a, b, width) => {
 
 binary("sub", (x, a, b, width) => {
   const result = x.let(a.sub(b));
-  x.flags.sub(width, a, result);
+  x.flags.sub(width, a, b, result);
   return result;
 });
 
@@ -56,7 +56,7 @@ for (const [mnemonic, operation] of Object.entries(logical)) {
 define("cmp", (x) => {
   const a = x.read(0);
   const b = x.read(1);
-  x.flags.sub(x.width(0), a, x.let(a.sub(b)));
+  x.flags.sub(x.width(0), a, b, x.let(a.sub(b)));
 });
 
 define("test", (x) => {
@@ -84,7 +84,7 @@ define("neg", (x) =>
   x.update(0, (a) => {
     const zero = x.let(a.xor(a));
     const result = x.let(zero.sub(a));
-    x.flags.sub(x.width(0), zero, result);
+    x.flags.sub(x.width(0), zero, a, result);
     return result;
   }),
 );
@@ -122,7 +122,7 @@ define("cmpxchg", (x) => {
   let old: I64 | undefined;
   x.update(0, (a) => {
     old = a;
-    x.flags.sub(width, accumulator, x.let(accumulator.sub(a)));
+    x.flags.sub(width, accumulator, a, x.let(accumulator.sub(a)));
     // A failed compare writes the old value back: the destination is always written (SDM, CMPXCHG).
     return select(a.eq(accumulator), source, a);
   });

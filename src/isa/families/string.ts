@@ -110,7 +110,7 @@ function storeDestination({ x, width, bytes, destination }: StringRun, value: I6
 }
 
 function compare({ x, width }: StringRun, a: I64, b: I64): void {
-  x.flags.sub(width, a, x.let(a.sub(b)));
+  x.flags.sub(width, a, b, x.let(a.sub(b)));
 }
 
 const differs = ({ x }: StringRun, equal: boolean): I32 => x.flags.condition(equal ? "ne" : "e");

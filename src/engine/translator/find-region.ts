@@ -1,0 +1,159 @@
+/**
+ * Finds the blocks that belong into one function with a hot one: those that were decoded, hence executed, and are
+ * reached from it by relative branches, calls, and falling through.
+ */
+import { codeSizeOf } from "../../cpu/mode.js";
+import { pageNumber } from "../../cpu/tlb-view.js";
+import { DecodeResult, type Decoder } from "../../isa/decode/decoder.js";
+import { Instruction } from "../../isa/instruction.js";
+import type { Block, CodeCache } from "../interpreter/code-cache.js";
+import { RECORD_SIZE, Record } from "../interpreter/record.js";
+import { Handler } from "../interpreter/shapes.js";
+import type { Edge, RegionBlock, RegionInstruction } from "./region.js";
+
+/** Bounds of a function: V8's time to compile it grows faster than its size. */
+const MOST_BLOCKS = 48;
+const MOST_INSTRUCTIONS = 400;
+
+/** Where the pages of code are that lie near the hot block. */
+export interface CodePlaces {
+  /** Host page (address >>> 12) of a page of linear memory, if it is known to hold code. */
+  hostPage(linearPage: number): number | undefined;
+  /** Page number of the linear address where the hot block's page begins. */
+  readonly linearPage: number;
+}
+
+/** A block that is wanted, by page relative to the first one and offset in it. */
+interface Wanted {
+  readonly page: number;
+  readonly offset: number;
+}
+
+interface Found extends RegionBlock {
+  readonly offset: number;
+}
+
+export class RegionFinder {
+  private readonly view: DataView;
+  private readonly bytes: Uint8Array;
+
+  constructor(
+    memory: ArrayBuffer,
+    private readonly code: CodeCache,
+    private readonly decoder: Decoder,
+  ) {
+    this.view = new DataView(memory);
+    this.bytes = new Uint8Array(memory);
+  }
+
+  /**
+   * The blocks of the region around `seed`, in an order in which most ways lead forward.
+   * @param most how many at most
+   */
+  find(seed: Block, mode: number, places: CodePlaces, most = MOST_BLOCKS): RegionBlock[] {
+    const found = new Map<number, Found>();
+    const key = ({ page, offset }: Wanted) => page * 4096 + offset;
+    const queue: Wanted[] = [{ page: 0, offset: seed.start }];
+    let instructions = 0;
+    for (let i = 0; i < queue.length && found.size < most; i++) {
+      const wanted = queue[i]!;
+      if (found.has(key(wanted))) continue;
+      const block = i === 0 ? seed : this.known(wanted, mode, places);
+      if (!block) continue;
+      const decoded = this.decode(block, mode);
+      if (decoded.length === 0) continue;
+      instructions += decoded.length;
+      if (instructions > MOST_INSTRUCTIONS && found.size > 0) break;
+      const entry: Found = {
+        block,
+        page: wanted.page,
+        offset: wanted.offset,
+        instructions: decoded,
+        translated: 0,
+        next: undefined,
+      };
+      found.set(key(wanted), entry);
+      // What follows a call is reached when the call returns.
+      const next = this.following(entry, mode)?.way;
+      if (next) queue.push(next);
+      for (const instruction of decoded) {
+        const way = this.target(entry, instruction, mode);
+        if (way) queue.push(way);
+      }
+    }
+    const blocks = [...found.values()].sort((a, b) => a.page - b.page || a.offset - b.offset);
+    const index = new Map(blocks.map((block, i) => [key(block), i]));
+    for (const block of blocks) {
+      const edge = (way: Wanted | undefined): Edge | undefined => {
+        const to = way && index.get(key(way));
+        return to === undefined ? undefined : { to, crosses: way!.page !== block.page };
+      };
+      for (const instruction of block.instructions)
+        instruction.taken = edge(this.target(block, instruction, mode));
+      const following = this.following(block, mode);
+      block.next = following?.returns ? undefined : edge(following?.way);
+    }
+    return blocks;
+  }
+
+  private known({ page, offset }: Wanted, mode: number, places: CodePlaces): Block | undefined {
+    const host = places.hostPage(places.linearPage + page);
+    if (host === undefined) return undefined;
+    const block = this.code.blockOf(host, offset, mode);
+    return block && this.usable(block) ? block : undefined;
+  }
+
+  /** It lies in one page, and not where the end of its segment may be. */
+  usable(block: Block): boolean {
+    return block.secondPage === undefined && block.pageInSegment === Number.POSITIVE_INFINITY && block.end <= 4096;
+  }
+
+  /** The instructions of a block; its records know where they are, its bytes what they are. */
+  private decode(block: Block, mode: number): RegionInstruction[] {
+    const { view } = this;
+    const records = block.copy || block.record;
+    const count = view.getUint16(records + Record.left, true);
+    const decoded: RegionInstruction[] = [];
+    const page = block.page * 4096;
+    for (let i = 0; i < count; i++) {
+      const record = records + i * RECORD_SIZE;
+      const start = view.getUint16(record + Record.start, true);
+      const instruction = new Instruction();
+      const outcome = this.decoder.decode(this.bytes, page + start, page + 4096, codeSizeOf(mode), instruction);
+      const handler = view.getUint16(record + Record.handler, true);
+      if (outcome !== DecodeResult.Ok && handler >= Handler.first) return [];
+      decoded.push({ taken: undefined, instruction, start, next: view.getUint16(record + Record.next, true), handler });
+    }
+    return decoded;
+  }
+
+  /** The place at an offset that counts from a block's page. */
+  private place(page: number, offset: number, mode: number): Wanted | undefined {
+    const across = Math.floor(offset / 4096);
+    // 16-bit code wraps around at 64 KiB.
+    if (across !== 0 && codeSizeOf(mode) === 16) return undefined;
+    return { page: page + across, offset: offset - across * 4096 };
+  }
+
+  /** Where a relative branch leads. */
+  private target({ page }: Found, { instruction, next }: RegionInstruction, mode: number): Wanted | undefined {
+    if (instruction.operands[0]?.kind !== "rel") return undefined;
+    if (instruction.operandSize === 16 && codeSizeOf(mode) !== 16) return undefined;
+    return this.place(page, next + instruction.immediate, mode);
+  }
+
+  /** What comes behind a block, if it can be reached. @returns `returns`: only when what was called returns */
+  private following(
+    { instructions, page }: Found,
+    mode: number,
+  ): { way: Wanted | undefined; returns: boolean } | undefined {
+    const { instruction, next, handler } = instructions.at(-1)!;
+    if (handler < Handler.first) return undefined;
+    const { mnemonic } = instruction.form;
+    if (mnemonic === "jmp" || mnemonic === "ret") return undefined;
+    return { way: this.place(page, next, mode), returns: mnemonic === "call" };
+  }
+}
+
+/** Page number of a linear address given in halves. */
+export const linearPageOf = pageNumber;
