@@ -9,6 +9,8 @@ const result = (name: string, units: number, thread: number, checksum = "0"): Ke
   units,
   checksum,
   time: { wall: thread * 2, thread },
+  section: "",
+  note: undefined,
 });
 
 const run = (init: number, done = true): RunResult => ({
@@ -21,6 +23,7 @@ const run = (init: number, done = true): RunResult => ({
   engine: { instructions: 3e8, seconds: 2 },
   thread: 3,
   tail: [],
+  notes: [],
 });
 
 test("medians of the boots that came to their end", () => {
@@ -48,5 +51,5 @@ test("checksums are compared for equal amounts of work", () => {
       ["pipe", "FAILED"],
     ],
   );
-  assert.equal(rows[0]?.slower, 2);
+  assert.equal(rows[0]?.speed, 0.5);
 });

@@ -55,8 +55,8 @@ export interface KernelFigures {
   readonly name: string;
   readonly rate: number;
   readonly reference: number;
-  /** How many times slower than the reference. */
-  readonly slower: number;
+  /** In the reference's rates: 2 is twice as fast. */
+  readonly speed: number;
   readonly verdict: Verdict;
   readonly checksum: string | undefined;
 }
@@ -77,14 +77,15 @@ export function kernelFigures(
         name,
         rate: ownRate,
         reference: otherRate,
-        slower: otherRate / ownRate,
+        speed: ownRate / otherRate,
         verdict: verdict(mine, others),
         checksum: mine[0]?.checksum,
       };
     });
 }
 
-function verdict(mine: readonly KernelResult[], others: readonly KernelResult[]): Verdict {
+/** What the checksums of equal amounts of work say. */
+export function verdict(mine: readonly KernelResult[], others: readonly KernelResult[]): Verdict {
   if (mine.length === 0) return "FAILED";
   let checked = false;
   for (const result of mine) {
@@ -97,8 +98,8 @@ function verdict(mine: readonly KernelResult[], others: readonly KernelResult[])
   return checked ? "same" : "unchecked";
 }
 
-export const meanSlower = (rows: readonly KernelFigures[]): number =>
-  geometricMean(rows.map((row) => row.slower));
+export const meanSpeed = (rows: readonly KernelFigures[]): number =>
+  geometricMean(rows.map((row) => row.speed));
 
 /** Bytes above the guest's memory, in MiB. */
 export const aboveGuest = (peak: number, guestMiB: number): number => peak / MIB - guestMiB;

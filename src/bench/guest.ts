@@ -20,17 +20,22 @@ export interface Guest {
   readonly bits: 64 | 32;
   readonly kernel: string;
   readonly initrd: string;
+  /** Its memory in MiB; the usual amount unless given. */
+  readonly memory?: number;
 }
 
 const kernels = { 64: "linux-image-cloud-amd64", 32: "linux-image-686:i386" } as const;
 const busyboxes = { 64: "busybox-static", 32: "busybox-static:i386" } as const;
 const applets = "sh mount echo cat tr grep sed uname ls insmod dmesg tail poweroff sync sleep".split(" ");
 
-/** Where the kit and the benchmark put what they build. */
-export function outputFolder(): string {
+/** Where the kit and the benchmark put what they fetch. */
+export function benchCache(): string {
   const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
-  return join(process.env.CACHE || join(cache, "vtbench"), "out");
+  return process.env.CACHE || join(cache, "vtbench");
 }
+
+/** Where they put what they build. */
+export const outputFolder = (): string => join(benchCache(), "out");
 
 /** The kit with the sources of the guest's programs; it need not be there. */
 export function kitFolder(): string {
@@ -71,6 +76,15 @@ export async function benchGuest(bits: 64 | 32, progress: (text: string) => void
   ]);
   await put(initrd, gzipSync(archive, { level: 9 }));
   return { bits, kernel, initrd };
+}
+
+/** The kit's folder of sources, for those who can't do without. */
+export async function kitSources(): Promise<string> {
+  const sources = join(kitFolder(), "guest");
+  if (await exists(join(sources, "vtbench.c"))) return sources;
+  throw new UsageError(
+    `there is no benchmark kit in ${kitFolder()}: set VT86_BENCH_KIT to the folder that holds guest/vtbench.c.`,
+  );
 }
 
 async function file(path: string, source: string): Promise<CpioEntry> {

@@ -3,11 +3,20 @@
  */
 import { fileURLToPath } from "node:url";
 import { runTool } from "../host/node/run-tool.js";
+import { UsageError } from "../host/usage-error.js";
 import type { Guest } from "./guest.js";
 import type { Command } from "./measure.js";
 
-/** Guest memory in MiB. */
+/** Guest memory in MiB, where a guest does not say otherwise. */
 export const GUEST_MEMORY = 512;
+
+/** How vt86 is run. */
+export interface Vt86Settings {
+  /** Path of the Node that runs it. */
+  readonly node: string;
+  /** For `--engine`, where it is to be given. */
+  readonly engine: string | undefined;
+}
 
 /** What the guest is to do: percent of the full work, and which kernels (none at all for a plain boot). */
 export interface Work {
@@ -16,7 +25,7 @@ export interface Work {
 }
 
 /** The command line that the kit's other machines were measured with, and the work. */
-function append({ scale, kernels }: Work): string {
+export function append({ scale, kernels }: Work): string {
   const selection = kernels.length > 0 ? kernels.join(",") : "none";
   return (
     "earlyprintk=serial,ttyS0,115200 console=ttyS0,115200 loglevel=6 nokaslr mitigations=off panic=-1 " +
@@ -30,28 +39,41 @@ export interface Peer {
 }
 
 export function vt86Command(
-  { kernel, initrd }: Guest,
+  { node, engine }: Vt86Settings,
+  { kernel, initrd, memory = GUEST_MEMORY }: Guest,
   commandLine: string,
-  more: readonly string[],
+  more: readonly string[] = [],
 ): Command {
   return {
-    program: process.execPath,
+    program: node,
     args: [
       fileURLToPath(new URL("../../bin/vt86", import.meta.url)),
       "run",
       ...["--kernel", kernel, "--initrd", initrd, "--append", commandLine],
-      ...["-m", String(GUEST_MEMORY), "--stats", "engine", ...more],
+      ...["-m", String(memory), "--stats", "engine", ...(engine ? ["--engine", engine] : []), ...more],
     ],
   };
 }
 
+/** The version of a Node; undefined stands for the one that runs this. */
+export async function nodeVersion(path: string | undefined): Promise<string> {
+  if (path === undefined) return process.version;
+  const result = await runTool(path, ["--version"]);
+  const version = /^v\d+\.\d+\S*/.exec(result.stdout.toString())?.[0];
+  if (version === undefined) throw new UsageError(`${path} is not a Node that runs here.`);
+  return version;
+}
+
 const programs = { 64: "qemu-system-x86_64", 32: "qemu-system-i386" } as const;
 
-export function qemuCommand({ bits, kernel, initrd }: Guest, commandLine: string): Command {
+export function qemuCommand(
+  { bits, kernel, initrd, memory = GUEST_MEMORY }: Guest,
+  commandLine: string,
+): Command {
   return {
     program: programs[bits],
     args: [
-      ...["-accel", "tcg,thread=single", "-cpu", "max", "-m", String(GUEST_MEMORY), "-smp", "1"],
+      ...["-accel", "tcg,thread=single", "-cpu", "max", "-m", String(memory), "-smp", "1"],
       ...["-display", "none", "-serial", "stdio", "-monitor", "none"],
       ...["-no-reboot", "-nodefaults", "-vga", "none"],
       ...["-kernel", kernel, "-initrd", initrd, "-append", commandLine],
@@ -59,10 +81,10 @@ export function qemuCommand({ bits, kernel, initrd }: Guest, commandLine: string
   };
 }
 
-export const vt86: Peer = {
+export const vt86 = (settings: Vt86Settings): Peer => ({
   name: "vt86",
-  command: (guest, work) => vt86Command(guest, append(work), []),
-};
+  command: (guest, work) => vt86Command(settings, guest, append(work)),
+});
 
 export const qemu: Peer = {
   name: "QEMU TCG",

@@ -9,6 +9,16 @@ import { Lines, parseLine, parseStatistics } from "./serial.js";
 export interface Command {
   readonly program: string;
   readonly args: readonly string[];
+  /** It can't end by itself when the guest has switched itself off. */
+  readonly lingers?: boolean;
+}
+
+/** Told of a run while it goes on. */
+export interface Watcher {
+  started?(pid: number): void;
+  result?(result: KernelResult): void;
+  /** The guest says that it could not do that, with its last note. */
+  failed?(name: string, note: string | undefined): void;
 }
 
 /** Wall time and processor time of the busiest thread, in seconds. */
@@ -23,6 +33,10 @@ export interface KernelResult {
   readonly units: number;
   readonly checksum: string;
   readonly time: Span;
+  /** The section of the output that it stands in; empty where there are none. */
+  readonly section: string;
+  /** What the guest said of it. */
+  readonly note: string | undefined;
 }
 
 export interface RunResult {
@@ -42,6 +56,8 @@ export interface RunResult {
   readonly thread: number;
   /** The last lines of output that were no markers, for the message when something goes wrong. */
   readonly tail: readonly string[];
+  /** All notes of the guest. */
+  readonly notes: readonly string[];
 }
 
 const TAIL_LINES = 12;
@@ -54,7 +70,7 @@ interface Reading {
 }
 
 /** @param seconds after that much wall time the machine is ended and the run counts as not done */
-export function measure(command: Command, seconds: number): Promise<RunResult> {
+export function measure(command: Command, seconds: number, watcher: Watcher = {}): Promise<RunResult> {
   const started = performance.now();
   const child = spawn(command.program, command.args, { stdio: ["ignore", "pipe", "pipe"] });
   const pid = child.pid ?? -1;
@@ -79,6 +95,10 @@ export function measure(command: Command, seconds: number): Promise<RunResult> {
   let peak = 0;
   let thread = Number.NaN;
   const tail: string[] = [];
+  const notes: string[] = [];
+  let note: string | undefined;
+  let section = "";
+  if (child.pid !== undefined) watcher.started?.(child.pid);
 
   const line = (text: string) => {
     const event = parseLine(text);
@@ -107,16 +127,32 @@ export function measure(command: Command, seconds: number): Promise<RunResult> {
       case "end":
         if (begin) timed = between(begin, now);
         break;
-      case "result":
-        if (timed) kernels.push({ ...event, time: timed });
-        current = timed ? undefined : event.name;
+      case "section":
+        section = event.name;
         break;
+      case "note":
+        note = event.text;
+        notes.push(note);
+        break;
+      case "result": {
+        const { kind: _, ...figures } = event;
+        const result = timed && { ...figures, time: timed, section, note };
+        if (result) {
+          kernels.push(result);
+          watcher.result?.(result);
+        }
+        current = timed ? undefined : event.name;
+        note = undefined;
+        break;
+      }
       case "failed":
         current = event.name;
+        watcher.failed?.(event.name, note);
+        note = undefined;
         break;
       case "done":
         done = true;
-        setTimeout(end, FAREWELL_MS).unref();
+        setTimeout(end, command.lingers ? 0 : FAREWELL_MS).unref();
         break;
     }
   };
@@ -151,6 +187,7 @@ export function measure(command: Command, seconds: number): Promise<RunResult> {
         engine: parseStatistics(errors),
         thread,
         tail: tail.slice(-TAIL_LINES),
+        notes,
       });
     });
   });

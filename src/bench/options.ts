@@ -5,35 +5,31 @@ import { parseArgs } from "node:util";
 import { nearestName } from "../host/nearest-name.js";
 import { UsageError } from "../host/usage-error.js";
 import { kernelNames } from "./kernels.js";
+import { type Part, parts, usage } from "./usage.js";
+
+export { usage };
 
 export interface BenchOptions {
+  /** What is measured: the boot and the kernels are what `undefined` stands for, less what `kernels` left out. */
+  readonly only: Part | undefined;
   readonly boot: boolean;
-  /** Nested virtualization, and nothing else. */
-  readonly vmx: boolean;
   readonly kernels: readonly string[];
   readonly bootRounds: number;
   readonly kernelRounds: number;
   readonly scale: number;
   readonly referenceScale: number;
   readonly bits: 64 | 32;
+  /** What vt86 is compared with in the boot and the kernels. */
+  readonly peer: "qemu" | "v86";
+  /** The Node that runs vt86 (and v86): a path, or undefined for this one. */
+  readonly node: string | undefined;
+  /** For `vt86 run --engine`. */
+  readonly engine: string | undefined;
+  /** How long the soak lasts. */
+  readonly minutes: number;
   readonly timeout: number;
   readonly json: string | undefined;
 }
-
-export const usage = `Usage: npm run bench -- [options]
-
-  --only boot|kernels|vmx measure only the boot, or only the kernels; vmx: nested virtualization (Linux' KVM in
-                          the guest), which is measured only when asked for
-  --kernels LIST          only these kernels, with commas: sieve,sha256
-  --rounds N              rounds (default: 3 of the boot, 1 of the others)
-  --scale PERCENT         amount of work of the kernels (default 5)
-  --reference-scale PERCENT
-                          amount of work for the rates of the reference (default 25); its checksums come from
-                          another run with --scale
-  --bits 64|32            the 64-bit guest (default) or the 32-bit one
-  --timeout SECONDS       longest time for one machine (default 600)
-  --json FILE             writes all figures to FILE
-  --help                  this text`;
 
 const known = {
   only: { type: "string" },
@@ -42,10 +38,28 @@ const known = {
   scale: { type: "string" },
   "reference-scale": { type: "string" },
   bits: { type: "string" },
+  peer: { type: "string" },
+  node: { type: "string" },
+  engine: { type: "string" },
+  minutes: { type: "string" },
   timeout: { type: "string" },
   json: { type: "string" },
   help: { type: "boolean", short: "h" },
 } as const;
+
+/** Percent of the full work and seconds for one machine, unless told: what suits each part. */
+const defaults: Readonly<Record<Part | "all", { readonly scale: number; readonly timeout: number }>> = {
+  all: { scale: 5, timeout: 600 },
+  boot: { scale: 5, timeout: 600 },
+  kernels: { scale: 5, timeout: 600 },
+  vmx: { scale: 5, timeout: 600 },
+  nested: { scale: 25, timeout: 1200 },
+  workload: { scale: 100, timeout: 3600 },
+  soak: { scale: 50, timeout: 600 },
+};
+
+/** The kernels of `--only nested`, unless told: some of every kind. */
+export const nestedKernels: readonly string[] = ["sieve", "sha256", "qsort", "nbody", "syscall", "pgfault"];
 
 function positive(name: string, text: string | undefined, fallback: number): number {
   if (text === undefined) return fallback;
@@ -55,8 +69,8 @@ function positive(name: string, text: string | undefined, fallback: number): num
   return value;
 }
 
-function selected(text: string | undefined): readonly string[] {
-  if (text === undefined) return kernelNames;
+function selected(text: string | undefined, fallback: readonly string[]): readonly string[] {
+  if (text === undefined) return fallback;
   const wanted = text.split(",").filter((name) => name !== "");
   for (const name of wanted) {
     if (kernelNames.includes(name)) continue;
@@ -66,6 +80,16 @@ function selected(text: string | undefined): readonly string[] {
     );
   }
   return kernelNames.filter((name) => wanted.includes(name));
+}
+
+function choice<const T extends string>(
+  name: string,
+  text: string | undefined,
+  words: readonly T[],
+): T | undefined {
+  const found = words.find((word) => word === text);
+  if (text === undefined || found !== undefined) return found;
+  throw new UsageError(`--${name} is ${words.slice(0, -1).join(", ")} or ${words.at(-1)}, not "${text}".`);
 }
 
 /** Undefined when the help was asked for. Throws a UsageError for wrong use. */
@@ -79,24 +103,35 @@ export function parseBenchOptions(words: readonly string[]): BenchOptions | unde
     );
   }
   if (values.help) return undefined;
-  const { only, bits = "64" } = values;
-  if (only !== undefined && !["boot", "kernels", "vmx"].includes(only)) {
-    throw new UsageError(`--only is boot, kernels or vmx, not "${only}".`);
-  }
-  const vmx = only === "vmx";
-  if (vmx && bits !== "64") throw new UsageError("--only vmx has a 64-bit guest only.");
-  if (bits !== "64" && bits !== "32") throw new UsageError(`--bits is 64 or 32, not "${bits}".`);
-  const boot = !vmx && only !== "kernels" && !(values.kernels !== undefined && only === undefined);
+  const only = choice("only", values.only, parts);
+  const bits = choice("bits", values.bits, ["64", "32"]) === "32" ? 32 : 64;
+  const peer = choice("peer", values.peer, ["qemu", "v86"]) ?? "qemu";
+  const plain = only === undefined || only === "boot" || only === "kernels";
+  if (!plain && bits === 32) throw new UsageError(`--only ${only} has a 64-bit guest only.`);
+  if (peer === "v86" && !(plain && bits === 32))
+    throw new UsageError(
+      "v86 has 32-bit guests only: --peer v86 goes with --bits 32, and not with this --only.",
+    );
+  if (values.minutes !== undefined && only !== "soak")
+    throw new UsageError("--minutes goes with --only soak.");
+  if (values.kernels !== undefined && (only === "vmx" || only === "workload" || only === "soak"))
+    throw new UsageError(`--kernels does not go with --only ${only}.`);
+  const { scale, timeout } = defaults[only ?? "all"];
+  const withKernels = only === undefined || only === "kernels" || only === "nested";
   return {
-    boot,
-    vmx,
-    kernels: vmx || only === "boot" ? [] : selected(values.kernels),
+    only,
+    boot: only === "boot" || (only === undefined && values.kernels === undefined),
+    kernels: withKernels ? selected(values.kernels, only === "nested" ? nestedKernels : kernelNames) : [],
     bootRounds: positive("rounds", values.rounds, 3),
     kernelRounds: positive("rounds", values.rounds, 1),
-    scale: positive("scale", values.scale, 5),
+    scale: positive("scale", values.scale, scale),
     referenceScale: positive("reference-scale", values["reference-scale"], 25),
-    bits: bits === "64" ? 64 : 32,
-    timeout: positive("timeout", values.timeout, 600),
+    bits,
+    peer,
+    node: values.node,
+    engine: values.engine,
+    minutes: positive("minutes", values.minutes, 60),
+    timeout: positive("timeout", values.timeout, timeout),
     json: values.json,
   };
 }

@@ -45,10 +45,14 @@ export function busiest(from: ThreadTimes, to: ThreadTimes): number {
   return most;
 }
 
+const status = (pid: number, field: RegExp): number =>
+  Number(field.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024;
+
 /** Highest amount of memory that the process ever had resident, in bytes; 0 when it has ended. */
-export function peakResident(pid: number): number {
-  return Number(/VmHWM:\s+(\d+)/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024;
-}
+export const peakResident = (pid: number): number => status(pid, /VmHWM:\s+(\d+)/);
+
+/** What it has resident now. */
+export const resident = (pid: number): number => status(pid, /VmRSS:\s+(\d+)/);
 
 /** @throws UsageError where the host keeps no such accounts */
 export function checkAccounts(): void {

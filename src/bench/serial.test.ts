@@ -20,6 +20,11 @@ test("a kernel that failed, and one whose line is damaged", () => {
   assert.deepEqual(parseLine("@R smc 5 100 0.1 2 123"), { kind: "failed", name: "smc" });
 });
 
+test("sections and notes", () => {
+  assert.deepEqual(parseLine("@S L2\r"), { kind: "section", name: "L2" });
+  assert.deepEqual(parseLine("@N 73 tests, 1 skipped"), { kind: "note", text: "73 tests, 1 skipped" });
+});
+
 test("markers behind a kernel's message, and text that is none", () => {
   assert.deepEqual(parseLine("[    5.1] noise @E"), { kind: "end" });
   assert.deepEqual(parseLine("[    0.000000] Linux version 6.1.0-56-cloud-amd64"), { kind: "linux" });

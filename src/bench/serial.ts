@@ -2,14 +2,15 @@
  * What the benchmark's guest says on its serial port, line by line.
  *
  * `@P name` set-up of a kernel done, `@B` its timed part begins, `@E` ends, `@R name scale units seconds rate
- * checksum` its result by the guest's own clock (or `@R name scale FAILED`). Around them are the kernel's
- * messages, `INIT START` and `VTBENCH DONE`. A marker may stand behind other text: the guest's kernel
+ * checksum` its result by the guest's own clock (or `@R name scale FAILED`). `@S name` opens a section of the
+ * results that follow, `@N text` is a note on the next one. Around them are the kernel's messages, `INIT START` and `VTBENCH DONE`. A marker may stand behind other text: the guest's kernel
  * writes to the same port.
  */
 
 export type SerialEvent =
   | { readonly kind: "linux" | "init" | "begin" | "end" | "done" }
-  | { readonly kind: "prepared"; readonly name: string }
+  | { readonly kind: "prepared" | "section"; readonly name: string }
+  | { readonly kind: "note"; readonly text: string }
   | {
       readonly kind: "result";
       readonly name: string;
@@ -21,10 +22,12 @@ export type SerialEvent =
 
 /** The event that a line is, or undefined for any other text. */
 export function parseLine(line: string): SerialEvent | undefined {
-  const marker = /@([PBER])(?: (.*))?$/.exec(line.trimEnd());
+  const marker = /@([PBERSN])(?: (.*))?$/.exec(line.trimEnd());
   if (marker) {
     const [, letter, rest = ""] = marker;
     if (letter === "P") return { kind: "prepared", name: rest.trim() };
+    if (letter === "S") return { kind: "section", name: rest.trim() };
+    if (letter === "N") return { kind: "note", text: rest };
     if (letter === "R") return parseResult(rest);
     if (rest === "") return { kind: letter === "B" ? "begin" : "end" };
   }

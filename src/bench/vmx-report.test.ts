@@ -1,17 +1,22 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bochsConfiguration } from "./bochs.js";
-import type { RunResult } from "./measure.js";
+import type { KernelResult, RunResult } from "./measure.js";
 import { nestedCommandLine } from "./vmx-guest.js";
 import { nestedFigures, nestedReport } from "./vmx-report.js";
+
+const result = (name: string, units: number, checksum: string, thread: number): KernelResult => ({
+  ...{ name, units, checksum, scale: 100, time: { wall: 2, thread } },
+  ...{ section: "", note: undefined },
+});
 
 const run = (innerSum: string, done = true): RunResult => ({
   linux: undefined,
   init: undefined,
   kernels: [
-    { name: "outer_loop", scale: 100, units: 1000, checksum: "bb8", time: { wall: 2, thread: 1 } },
-    { name: "kvm_exits", scale: 100, units: 50, checksum: "32", time: { wall: 2, thread: 1 } },
-    { name: "kvm_loop", scale: 100, units: 1000, checksum: innerSum, time: { wall: 2, thread: 2 } },
+    result("outer_loop", 1000, "bb8", 1),
+    result("kvm_exits", 50, "32", 1),
+    result("kvm_loop", 1000, innerSum, 2),
   ],
   unfinished: undefined,
   done,
@@ -19,6 +24,7 @@ const run = (innerSum: string, done = true): RunResult => ({
   engine: undefined,
   thread: 3,
   tail: [],
+  notes: [],
 });
 
 const timed = { name: "vt86", loopIsTimed: true };

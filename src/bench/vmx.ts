@@ -2,22 +2,27 @@
  * `npm run bench -- --only vmx`: how fast Linux' KVM is inside the guest, in vt86, in QEMU's TCG (which has AMD's
  * SVM, not VT-x) and in Bochs.
  */
-import { writeFile } from "node:fs/promises";
-import { cpus, loadavg } from "node:os";
 import { bochsVersion, withBochs } from "./bochs.js";
+import type { Host } from "./host.js";
 import { qemuCommand, qemuVersion, vt86Command } from "./machines.js";
 import { measure, type RunResult } from "./measure.js";
 import type { BenchOptions } from "./options.js";
+import { complain, type Outcome } from "./plain.js";
 import { nestedCommandLine, nestedGuest } from "./vmx-guest.js";
 import { type NestedMachine, nestedFigures, nestedReport } from "./vmx-report.js";
 
-const CPU = "Skylake-Server,+vmx";
+/** A processor with all of VT-x. */
+export const CPU = "Skylake-Server,+vmx";
 
 interface Peer extends NestedMachine {
   run(timeout: number): Promise<RunResult>;
 }
 
-export async function benchVmx(options: BenchOptions, say: (text: string) => void): Promise<boolean> {
+export async function benchVmx(
+  options: BenchOptions,
+  host: Host,
+  say: (text: string) => void,
+): Promise<Outcome> {
   const guest = await nestedGuest(say);
   const fast = nestedCommandLine({ exits: 100_000, loops: 1_000_000_000 });
   const slow = nestedCommandLine({ exits: 20_000, loops: 10_000_000 });
@@ -25,7 +30,7 @@ export async function benchVmx(options: BenchOptions, say: (text: string) => voi
     {
       name: `vt86, ${CPU}`,
       loopIsTimed: true,
-      run: (timeout) => measure(vt86Command(guest, fast, ["--cpu", CPU]), timeout),
+      run: (timeout) => measure(vt86Command(host.settings, guest, fast, ["--cpu", CPU]), timeout),
     },
   ];
   const qemu = await qemuVersion(64);
@@ -44,27 +49,20 @@ export async function benchVmx(options: BenchOptions, say: (text: string) => voi
       run: (timeout) => withBochs(guest, slow, (command) => measure(command, timeout)),
     });
 
-  console.log(
-    `Virtual machines in the machine, on ${cpus().length} x ${cpus()[0]?.model}, Node ${process.version}, load ${loadavg()[0]?.toFixed(1)}\n`,
-  );
+  console.log(`Virtual machines in the machine, on ${host.title}\n`);
   const runs = new Map(peers.map((peer): [Peer, RunResult[]] => [peer, []]));
   for (let round = 1; round <= options.kernelRounds; round++) {
     for (const peer of peers) {
       const run = await peer.run(options.timeout);
       runs.get(peer)!.push(run);
       say(`round ${round} of ${options.kernelRounds}, ${peer.name}: ${run.done ? "ended" : "did not end"}`);
-      if (!run.done) for (const text of run.tail) say(`  | ${text}`);
+      if (!run.done) complain(run, say);
     }
   }
   const rows = [...runs].map(([peer, list]) => nestedFigures(peer, list));
   console.log(`${nestedReport(rows)}\n`);
-  if (options.json !== undefined) {
-    const record = {
-      date: new Date().toISOString(),
-      rows,
-      runs: [...runs].map(([{ name }, list]) => ({ name, list })),
-    };
-    await writeFile(options.json, `${JSON.stringify(record, undefined, 1)}\n`);
-  }
-  return rows.every((row) => row.good);
+  return {
+    good: rows.every((row) => row.good),
+    record: { rows, runs: [...runs].map(([{ name }, list]) => ({ name, list })) },
+  };
 }

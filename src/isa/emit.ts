@@ -20,6 +20,7 @@ import type { Helper } from "./helper.js";
 import type { AddressSize, OperandSize } from "./instruction.js";
 import type { LibraryFunction } from "./library.js";
 import type { Operand } from "./operand.js";
+import { MXCSR } from "./state.js";
 
 export const Register = {
   RAX: 0,
@@ -226,6 +227,10 @@ export abstract class Emit {
   /** A field of the CPU's state (offsets in state.ts). Not fixed. */
   abstract stateI32(offset: number): I32;
   abstract stateI64(offset: number): I64;
+  /** MXCSR for tests of its control bits: status flags that were set lately may be missing. Not fixed. */
+  floatControl(): I32 {
+    return this.stateI32(MXCSR);
+  }
   abstract setStateI32(offset: number, value: I32): void;
   abstract setStateI64(offset: number, value: I64): void;
 }

@@ -176,7 +176,9 @@ export abstract class FlagEmit {
     if (!known) return this.all().and(Flag.PF).ne(0);
     return this.ofResult(2, () => {
       const value = this.f.let(this.lastResult.shrU(64 - known.width).toI32());
-      return I32.const(0x9669).shrU(value.xor(value.shrU(4)).and(15)).and(1);
+      return I32.const(0x9669)
+        .shrU(value.xor(value.shrU(4)).and(15))
+        .and(1);
     });
   }
 

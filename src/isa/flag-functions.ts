@@ -73,12 +73,12 @@ export function emitFlagFunction(f: FunctionBuilder, which: FlagFunction): void 
   const shift = f.let(word.shrU(8).and(0xff).toI64U());
   const [result, operand] = [f.param("i64", 0), f.param("i64", 1)];
   const triple: Triple = { result, operand, one: f.let(I64.const(1).shl(shift)) };
-  if (which === "all") return emitAll(f, triple, word, kind, shift);
-
+  if (which === "all") {
+    emitAll(f, triple, word, kind, shift);
+    return;
+  }
   const [present, place] =
-    which === "carry"
-      ? [Override.carry, Override.carryShift]
-      : [Override.overflow, Override.overflowShift];
+    which === "carry" ? [Override.carry, Override.carryShift] : [Override.overflow, Override.overflowShift];
   f.if(word.and(present), () => f.return(word.shrU(place).and(1)));
   const derive = which === "carry" ? carryOf : overflowOf;
   const special =

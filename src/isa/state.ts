@@ -102,6 +102,8 @@ export const INTERCEPTING = SLICE_END + 20;
 
 /** Nonzero: ES, SS and DS are flat (base 0, limit 4 GiB, writable data), so that their checks always pass. */
 export const FLAT = SLICE_END + 24;
+/** IA32_TSC_AUX, 8 bytes. */
+export const TSC_AUX = SLICE_END + 32;
 
 // x87
 export const FCW = 0x2c0;
@@ -136,7 +138,7 @@ export const Pending = {
 
 /** Bits of {@link INTERCEPTING}. */
 export const Intercepting = {
-  /** RDTSC: it can cause a VM exit, or the counter is scaled. */
+  /** RDTSC and RDTSCP: they can cause a VM exit or raise #UD, or the counter is scaled. */
   timeStamp: 1,
   pause: 2,
   /** RDRAND and RDSEED. */

@@ -55,11 +55,15 @@ function registers(machine: Machine): Map<string, string> {
   }
   for (let i = 0; i < 16; i++) {
     const [low, high] = [S.YMM + i * 32, S.YMM + i * 32 + 16];
-    const half = (at: number) => hex(state.u64(at + 8)).padStart(16, "0") + hex(state.u64(at)).padStart(16, "0");
+    const half = (at: number) =>
+      hex(state.u64(at + 8)).padStart(16, "0") + hex(state.u64(at)).padStart(16, "0");
     found.set(`ymm${i}`, `${half(high)}:${half(low)}`);
   }
   for (let i = 0; i < 8; i++) {
-    found.set(`r${i} (x87)`, `${hex(state.u32(S.FPR + i * 16 + 8) & 0xffff)}:${hex(state.u64(S.FPR + i * 16))}`);
+    found.set(
+      `r${i} (x87)`,
+      `${hex(state.u32(S.FPR + i * 16 + 8) & 0xffff)}:${hex(state.u64(S.FPR + i * 16))}`,
+    );
   }
   return found;
 }

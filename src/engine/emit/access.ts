@@ -100,7 +100,7 @@ export abstract class AccessEmit extends Emit {
     return load.i32(this.cpu, FLAT);
   }
 
-  private markStack(linear: I64): I64 {
+  protected markStack(linear: I64): I64 {
     const copy = this.f.local("i64");
     this.f.set(copy, linear);
     this.stackAddresses.add(copy.value);
@@ -121,26 +121,33 @@ export abstract class AccessEmit extends Emit {
 
   // --- memory ---
 
-  private entry(address: I64, access: "read" | "write"): I32 {
+  protected entry(address: I64, access: "read" | "write"): I32 {
     return this.let(this.tlb(access).add(address.shrU(8).toI32().and(0x3ff0)));
   }
 
-  /** Host address for an access: the inline TLB test, or the slow path, which may fault. */
-  private host(linear: I64, bytes: number, access: "read" | "write" | "update"): I32 {
-    const code = this.accessCode(linear, bytes, access);
+  /** The address came from {@link markStack}. */
+  protected isStack(linear: I64): boolean {
+    return this.stackAddresses.has(linear);
+  }
+
+  /** Host address for an access: the inline TLB test, or {@link miss}. */
+  protected host(linear: I64, bytes: number, access: "read" | "write" | "update"): I32 {
     const address = this.let(linear);
     const entry = this.entry(address, access === "read" ? "read" : "write");
-    const hit = address.xor(load.i64(entry)).leU(4096 - bytes);
     return this.f.choose(
       "i32",
-      hit,
+      address.xor(load.i64(entry)).leU(4096 - bytes),
       () => load.i32(entry, 8).add(address.toI32()),
-      () => {
-        const host = this.f.call("i32", this.runtime.resolve, this.cpu, this.record, address, code);
-        this.f.if(host.eqz(), () => this.leaveFaulting());
-        return host;
-      },
+      () => this.miss(linear, address, bytes, access),
     );
+  }
+
+  /** What the TLB does not map: host address, perhaps of the bounce buffer; may fault. @param address `linear`, fixed */
+  protected miss(linear: I64, address: I64, bytes: number, access: "read" | "write" | "update"): I32 {
+    const code = this.accessCode(linear, bytes, access);
+    const host = this.f.call("i32", this.runtime.resolve, this.cpu, this.record, address, code);
+    this.f.if(host.eqz(), () => this.leaveFaulting());
+    return host;
   }
 
   private accessCode(linear: I64, bytes: number, access: "read" | "write" | "update"): I32 {
@@ -165,7 +172,7 @@ export abstract class AccessEmit extends Emit {
   }
 
   /** Finishes a write that went to the bounce buffer. */
-  private commit(host: I32): void {
+  protected commit(host: I32): void {
     this.f.if(host.eq(this.cpu.add(this.runtime.bounce)), () => this.f.run(this.runtime.commit, this.cpu));
   }
 
@@ -181,19 +188,8 @@ export abstract class AccessEmit extends Emit {
   }
 
   override store(width: number, linear: I64, value: I64): void {
-    const { f } = this;
-    const code = this.accessCode(linear, width / 8, "write");
-    const address = this.let(linear);
     const fixed = this.let(value);
-    const entry = this.entry(address, "write");
-    f.if(
-      address.xor(load.i64(entry)).leU(4096 - width / 8),
-      () => f.storeInt(width, load.i32(entry, 8).add(address.toI32()), fixed),
-      () => {
-        const done = f.call("i32", this.runtime.storeSlowly, this.cpu, this.record, address, fixed, code);
-        f.if(done.eqz(), () => this.leaveFaulting());
-      },
-    );
+    this.hostWrite(linear, width / 8, (host) => this.f.storeInt(width, host, fixed));
   }
 
   // --- stack ---

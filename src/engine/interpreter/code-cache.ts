@@ -18,6 +18,8 @@ import { Handler, type ShapeTable } from "./shapes.js";
 
 /** Longest block, in instructions. */
 export const MAX_BLOCK = 64;
+/** Bytes that say where a record is translated. */
+const ENTRY_SIZE = 8;
 /** Longest instruction. */
 const MOST_BYTES = 15;
 /** Writes after which a page without blocks is a page of data. */
@@ -127,6 +129,13 @@ export class CodeCache implements CodePages {
   private readonly bytes: Uint8Array;
   private readonly crossing = new Uint8Array(32);
   private next: number;
+  /** Where records end. */
+  private readonly end: number;
+  /**
+   * Behind the records there is a word of 8 bytes for each: table slot and (in the low half) entry of a block that is
+   * diverted, by its first record, else 0. The word of a record lies at a quarter of its address plus this.
+   */
+  readonly entriesOffset: number;
   /** Page offsets at which a debugger may want to stop. */
   stops: ReadonlySet<number> = new Set();
   /** Called when a host page gets its first block: it must leave the write TLBs. */
@@ -151,6 +160,9 @@ export class CodeCache implements CodePages {
     this.view = new DataView(memory);
     this.bytes = new Uint8Array(memory);
     this.next = arena.at + RECORD_SIZE * 4;
+    const records = Math.floor(arena.size / (RECORD_SIZE + ENTRY_SIZE));
+    this.end = arena.at + records * RECORD_SIZE;
+    this.entriesOffset = this.end - arena.at / (RECORD_SIZE / ENTRY_SIZE);
   }
 
   /**
@@ -203,6 +215,7 @@ export class CodeCache implements CodePages {
   private killRecords(first: number): void {
     const { view } = this;
     view.setUint16(first + Record.handler, Handler.dead, true);
+    view.setInt32(this.entryAt(first) + 4, 0, true);
     const count = view.getUint16(first + Record.left, true);
     for (let i = 1; i < count; i++)
       view.setUint16(first + i * RECORD_SIZE + Record.handler, Handler.end, true);
@@ -220,11 +233,18 @@ export class CodeCache implements CodePages {
     return this.pages.get(hostPage)?.blocks.get((mode * 4096 + offset) * 2);
   }
 
+  /** All blocks of a page of the host that were decoded in a mode. */
+  *blocksOn(hostPage: number, mode: number): Iterable<Block> {
+    for (const block of this.pages.get(hostPage)?.blocks.values() ?? []) {
+      if (block.key % 2 === 0 && Math.floor(block.key / 8192) === mode) yield block;
+    }
+  }
+
   /** Copies the records of a block, so that its first one can become a way into translated code. False: there is no room. */
   duplicate(block: Block): boolean {
     if (block.copy !== 0) return true;
     const count = this.view.getUint16(block.record + Record.left, true) + 1;
-    if (this.next + (count + MAX_BLOCK + 1) * RECORD_SIZE > this.arena.at + this.arena.size) return false;
+    if (this.next + (count + MAX_BLOCK + 1) * RECORD_SIZE > this.end) return false;
     block.copy = this.next;
     this.bytes.copyWithin(block.copy, block.record, block.record + count * RECORD_SIZE);
     this.next += count * RECORD_SIZE;
@@ -237,6 +257,13 @@ export class CodeCache implements CodePages {
     view.setInt32(block.record + Record.displacement, entry, true);
     view.setInt32(block.record + Record.immediate, slot, true);
     view.setUint16(block.record + Record.handler, Handler.region, true);
+    const at = this.entryAt(block.record);
+    view.setInt32(at, entry, true);
+    view.setInt32(at + 4, slot, true);
+  }
+
+  private entryAt(record: number): number {
+    return record / (RECORD_SIZE / ENTRY_SIZE) + this.entriesOffset;
   }
 
   /** Which function a block is diverted to. */
@@ -248,16 +275,17 @@ export class CodeCache implements CodePages {
   /** Undoes {@link divert}. */
   restore(block: Block): void {
     this.bytes.copyWithin(block.record, block.copy, block.copy + RECORD_SIZE);
+    this.view.setInt32(this.entryAt(block.record) + 4, 0, true);
   }
 
   /** No block may be added before everything was dropped, which {@link find} does when no record is in use. */
   get full(): boolean {
-    return this.next + (MAX_BLOCK + 1) * RECORD_SIZE > this.arena.at + this.arena.size;
+    return this.next + (MAX_BLOCK + 1) * RECORD_SIZE > this.end;
   }
 
   /** What the modes mean has changed: everything is to be dropped before the next block is looked for. */
   retire(): void {
-    this.next = this.arena.at + this.arena.size;
+    this.next = this.end;
     this.onFlush();
   }
 
@@ -273,6 +301,12 @@ export class CodeCache implements CodePages {
   flush(): void {
     this.pages.clear();
     this.byRecord.clear();
+    const from = this.entryAt(this.arena.at);
+    this.bytes.fill(
+      0,
+      from,
+      from + (Math.min(this.next, this.end) - this.arena.at) / (RECORD_SIZE / ENTRY_SIZE),
+    );
     this.next = this.arena.at + RECORD_SIZE * 4;
     this.flushes++;
     this.onFlush();

@@ -66,7 +66,10 @@ export abstract class RecordEmit extends OperandEmit {
   }
 
   override update(i: number, change: (old: I64) => I64): void {
-    if (this.kind(i) === "mem") return super.update(i, change);
+    if (this.kind(i) === "mem") {
+      super.update(i, change);
+      return;
+    }
     // The slot is looked up once.
     const width = this.width(i);
     const slot = this.let(this.slot(i));

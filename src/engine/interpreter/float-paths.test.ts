@@ -116,11 +116,10 @@ function instantiate(): Record<string, Instruction> {
   const runtime: Runtime = {
     flags: { carry: unused, overflow: unused, all: unused },
     resolve: unused,
-    storeSlowly: unused,
     commit: unused,
     operandAddress: unused,
     checkSegment: unused,
-    sync: unused,
+    sync: m.import("helper", "sync", ["i32", "i32"], []),
     helper: (helper) => helpers.get(helper)!,
     library: emitLibrary(m),
     bounce: BOUNCE,
@@ -142,7 +141,7 @@ function instantiate(): Record<string, Instruction> {
   const module = new WebAssembly.Module(m.build());
   const instance = new WebAssembly.Instance(module, {
     env: { memory },
-    helper: { ...imports, unused: () => {} },
+    helper: { ...imports, unused: () => {}, sync: () => {} },
   });
   return instance.exports as unknown as Record<string, Instruction>;
 }

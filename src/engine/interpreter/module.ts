@@ -102,7 +102,7 @@ export function buildInterpreter(
     m.export(name, callee);
     return callee;
   };
-  const resolve = exported("resolve", (f) => {
+  const resolve = m.function(["i32", "i32", "i64", "i32"], ["i32"], (f) => {
     const [cpu, record, address, access] = [
       f.param("i32", 0),
       f.param("i32", 1),
@@ -116,7 +116,6 @@ export function buildInterpreter(
   const runtime: Runtime = {
     flags: { carry: flagFunction("carry"), overflow: flagFunction("overflow"), all: flagFunction("all") },
     resolve,
-    storeSlowly: exported("storeSlowly", (f) => emitStoreSlowly(f, resolve, imports.commit)),
     commit: imports.commit,
     checkSegment,
     operandAddress: m.function(["i32", "i32", "i64", "i32"], ["i64"], (f) =>
@@ -175,19 +174,6 @@ function emitSync(f: FunctionBuilder): void {
   f.store(cpu, delta.add(load.i64_16u(record, Record.start)).and(mask), RIP);
   f.store(cpu, delta.add(load.i64_16u(record, Record.next)).and(mask), NEXT_RIP);
   f.store(cpu, load.i32_16u(record, Record.left), LEFT);
-}
-
-/** (cpu, record, address, value, access): a store for which the TLB has no translation. */
-function emitStoreSlowly(f: FunctionBuilder, resolve: Callee, commit: Callee): void {
-  const [cpu, value, access] = [f.param("i32", 0), f.param("i64", 3), f.param("i32", 4)];
-  const host = f.call("i32", resolve, cpu, f.param("i32", 1), f.param("i64", 2), access);
-  f.if(host.eqz(), () => f.return(I32.const(0)));
-  const bytes = f.let(access.and(Access.bytes));
-  for (const width of [8, 16, 32, 64]) {
-    f.if(bytes.eq(width / 8), () => f.storeInt(width, host, value));
-  }
-  f.if(host.eq(cpu.add(BOUNCE)), () => f.run(commit, cpu));
-  f.return(I32.const(1));
 }
 
 /** (cpu, record, raw, access): linear address of a memory operand with the slow-address bit. */

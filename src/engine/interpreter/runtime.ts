@@ -27,8 +27,6 @@ export interface Runtime {
   readonly flags: FlagFunctions;
   /** (cpu, record, address, access) -> host address, or 0 with an exception pending. */
   readonly resolve: Callee;
-  /** (cpu, record, address, value, access): stores without the TLB; 0 with an exception pending. */
-  readonly storeSlowly: Callee;
   /** (cpu): completes a write that was made to the bounce buffer. */
   readonly commit: Callee;
   /** (cpu, record, raw address, access) -> linear address of a memory operand in legacy mode or with 32-bit addresses. */
@@ -46,8 +44,6 @@ export interface Runtime {
 /** Those functions that the interpreter's module exports for translated code, and their types. */
 export const runtimeExports = {
   checkSegment: { params: ["i32", "i64", "i32", "i32"], results: ["i64"] },
-  resolve: { params: ["i32", "i32", "i64", "i32"], results: ["i32"] },
-  storeSlowly: { params: ["i32", "i32", "i64", "i64", "i32"], results: ["i32"] },
   sync: { params: ["i32", "i32"], results: [] },
 } as const satisfies Readonly<Record<string, Signature>>;
 /** The same for the functions that derive flags. */

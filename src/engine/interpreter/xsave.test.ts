@@ -55,7 +55,6 @@ function instantiate(): Record<string, Instruction> {
   const runtime: Runtime = {
     flags: { carry: unused, overflow: unused, all: unused },
     resolve: m.import("engine", "resolve", ["i32", "i32", "i64", "i32"], ["i32"]),
-    storeSlowly: unused,
     commit: m.import("engine", "commit", ["i32"], []),
     operandAddress: m.import("engine", "operandAddress", ["i32", "i32", "i64", "i32"], ["i64"]),
     checkSegment: m.import("engine", "checkSegment", ["i32", "i64", "i32", "i32"], ["i64"]),

@@ -15,13 +15,7 @@ import { buildBody, type Callee, FunctionBuilder, type Label, type Signature } f
 import { ModuleBuilder } from "../../wasm/module.js";
 import { I32, I64 } from "../../wasm/value.js";
 import { RECORD_SIZE } from "../interpreter/record.js";
-import {
-  engineImports,
-  flagExports,
-  flagSignature,
-  type Runtime,
-  runtimeExports,
-} from "../interpreter/runtime.js";
+import { flagExports, flagSignature, type Runtime, runtimeExports } from "../interpreter/runtime.js";
 import { Handler, shapeOf } from "../interpreter/shapes.js";
 import { TranslatorEmit, type Ways } from "./emit.js";
 import type { LocalEmit, Place } from "./emit-operands.js";
@@ -68,13 +62,10 @@ class Imports implements Runtime {
     return callee;
   }
   get resolve(): Callee {
-    return this.import("runtime", "resolve", runtimeExports.resolve);
-  }
-  get storeSlowly(): Callee {
-    return this.import("runtime", "storeSlowly", runtimeExports.storeSlowly);
+    throw new Error("translated code leaves where the TLB maps nothing");
   }
   get commit(): Callee {
-    return this.import("engine", "commit", engineImports.commit);
+    throw new Error("translated code has no bounce buffer");
   }
   get checkSegment(): Callee {
     return this.import("runtime", "checkSegment", runtimeExports.checkSegment);
@@ -109,8 +100,14 @@ export class Batch {
   private readonly imports = new Imports(this.m);
   private readonly bodies: { region: Region; body: Uint8Array }[] = [];
 
-  /** @param traced functions tell when they are entered */
-  constructor(private readonly traced: boolean) {}
+  /**
+   * @param entriesOffset where words about diverted records lie (CodeCache.entriesOffset)
+   * @param traced functions tell when they are entered
+   */
+  constructor(
+    private readonly entriesOffset: number,
+    private readonly traced: boolean,
+  ) {}
 
   get regions(): readonly Region[] {
     return this.bodies.map(({ region }) => region);
@@ -119,7 +116,7 @@ export class Batch {
   /** Emits a region's function. */
   add(region: Region): void {
     const body = buildBody(SIGNATURE, (f) => {
-      const beginning = new RegionBuilder(region, f, this.imports).emit();
+      const beginning = new RegionBuilder(region, f, this.imports, this.entriesOffset).emit();
       return () => {
         if (this.traced) f.run(this.imports.entered, I32.const(region.slot));
         beginning();
@@ -149,6 +146,7 @@ class RegionBuilder {
     private readonly region: Region,
     private readonly f: FunctionBuilder,
     private readonly runtime: Runtime,
+    private readonly entriesOffset: number,
   ) {
     this.long = codeSizeOf(region.mode) === 64;
     this.code = new RegionCode(f, runtime, this.long);
@@ -213,9 +211,10 @@ class RegionBuilder {
 
   private emitInstructions(i: number, source: RegionBlock): void {
     const { code, f } = this;
-    const { instructions, block } = source;
+    const { instructions, block, shared } = source;
     const first = block.copy;
-    code.pay(instructions.length, first);
+    const count = instructions.length + shared;
+    code.pay(count, first);
     code.ended = false;
     code.interpreted = false;
     const uses = instructions.map((instruction) => this.flagUse(instruction));
@@ -227,7 +226,7 @@ class RegionBuilder {
         code.interpret(record);
         return;
       }
-      const place = this.place(instruction, record, instructions.length - k);
+      const place = this.place(instruction, record, count - k);
       const shape = shapeOf(instruction.instruction, codeSizeOf(this.region.mode));
       this.flags.unread = unread[k]!;
       source.translated = k;
@@ -256,6 +255,7 @@ class RegionBuilder {
   private ways(i: number, { taken, next, instruction }: RegionInstruction): Ways {
     return {
       slot: this.region.slot,
+      entriesOffset: this.entriesOffset,
       taken: (rest) => {
         if (!taken) return false;
         return this.follow(i, taken, next + instruction.immediate, rest);
@@ -303,20 +303,21 @@ class RegionBuilder {
   }
 
   /** Falls off the end of a block. */
-  private goOn(i: number, { next, instructions }: RegionBlock): void {
+  private goOn(i: number, { next, instructions, shared }: RegionBlock): void {
     const { f, code } = this;
     const offset = instructions.at(-1)!.next;
     f.scope(() => {
-      if (next && this.follow(i, next, offset, 0)) return;
+      if (next && this.follow(i, next, offset, shared)) return;
       const rip = code.delta.value.add(I64.const(offset));
-      code.leaveTo(this.long ? rip : rip.and(0xffffffffn), 0);
+      code.leaveTo(this.long ? rip : rip.and(0xffffffffn), shared);
     });
   }
 
   /** What an instruction does with flags, found out by emitting it into nowhere. */
   private flagUse(described: RegionInstruction): FlagUse {
     const { instruction, handler } = described;
-    const key = handler * 256 + (instruction.operands.at(-1)?.kind === "imm" ? instruction.immediate & 0xff : 0);
+    const key =
+      handler * 256 + (instruction.operands.at(-1)?.kind === "imm" ? instruction.immediate & 0xff : 0);
     let use = flagUses.get(key);
     if (!use) {
       use = this.probe(described);
@@ -336,7 +337,7 @@ class RegionBuilder {
     code.frame(() => {
       code.base = f.nesting;
       probe = new FlagProbe(code, this.runtime.flags);
-      const ways: Ways = { slot: 0, taken: () => false, entry: () => f.unreachable() };
+      const ways: Ways = { slot: 0, entriesOffset: 0, taken: () => false, entry: () => f.unreachable() };
       const place = this.place(described, 0, 1);
       const emit: LocalEmit = new TranslatorEmit(shape, instruction, place, code, probe, this.runtime, ways);
       definitionOf(shape.mnemonic)!.emit(emit);

@@ -2,7 +2,8 @@
  * Operands for the translator: known while code is emitted. General registers and XMM values are locals of the function
  * (region-code.ts); everything else lies in the CPU's state.
  */
-import type { Shape } from "../../isa/emit.js";
+import { Register, type Shape } from "../../isa/emit.js";
+import type { FlagEmit } from "../../isa/flag-emit.js";
 import { type Instruction, NO_REGISTER, RIP_BASE, Segment } from "../../isa/instruction.js";
 import { FPR, PENDING, PENDING_ERROR, Pending, SEGMENT_BASE, YMM } from "../../isa/state.js";
 import { load } from "../../wasm/function.js";
@@ -11,8 +12,7 @@ import { I32, I64, V128 } from "../../wasm/value.js";
 import { OperandEmit, signExtend } from "../emit/operands.js";
 import { isMoffs64 } from "../interpreter/record.js";
 import type { Runtime } from "../interpreter/runtime.js";
-import type { FlagEmit } from "../../isa/flag-emit.js";
-import type { RegionCode } from "./region-code.js";
+import { NEAR_BYTES, type RegionCode } from "./region-code.js";
 
 /** Where an instruction stands. */
 export interface Place {
@@ -202,7 +202,9 @@ export abstract class LocalEmit extends OperandEmit {
   protected override isFlatSegment(): I32 {
     const { segment } = this.instruction;
     const flat = this.place.flat && this.addressSize === 32;
-    return I32.const(flat && (segment === Segment.ES || segment === Segment.SS || segment === Segment.DS) ? 1 : 0);
+    return I32.const(
+      flat && (segment === Segment.ES || segment === Segment.SS || segment === Segment.DS) ? 1 : 0,
+    );
   }
 
   protected override flatData(): I32 {
@@ -240,10 +242,43 @@ export abstract class LocalEmit extends OperandEmit {
     return this.let(cut(this.addressSize, this.rawAddress(index)));
   }
 
+  // --- memory: translated code knows only what the TLB maps ---
+
+  /**
+   * The interpreter makes the access. There is no call here, because V8 would keep all that lives across it in memory,
+   * also where it is not made; and no bounce buffer.
+   */
+  protected override miss(): I32 {
+    this.code.interpret(this.place.record);
+    return I32.const(0);
+  }
+  protected override commit(): void {}
+
+  /** A page of the stack serves many accesses, so its translation is kept in locals. */
+  protected override host(linear: I64, bytes: number, access: "read" | "write" | "update"): I32 {
+    if (!this.isStack(linear) || bytes > NEAR_BYTES) return super.host(linear, bytes, access);
+    const { f, code } = this;
+    const page = code.stackPage(access === "read" ? "read" : "write");
+    f.if(linear.xor(page.tag.value).geU(page.limit.value), () => {
+      const entry = this.entry(linear, access === "read" ? "read" : "write");
+      f.if(linear.xor(load.i64(entry)).gtU(4096 - bytes), () => this.miss());
+      f.set(page.tag, load.i64(entry));
+      f.set(page.addend, load.i32(entry, 8));
+      f.set(page.limit, I64.const(4096 - NEAR_BYTES + 1));
+    });
+    return this.let(page.addend.value.add(linear.toI32()));
+  }
+
   override linearAddress(i: number, access: "read" | "write", bytes = Math.max(1, this.width(i) / 8)): I64 {
     const offset = this.effectiveAddress();
-    if (this.long) return this.let(offset.add(this.segmentBase()));
-    return this.segmentAddress(undefined, offset, access, bytes);
+    const { base, index, segment } = this.instruction;
+    const onStack = base === Register.RSP && index === NO_REGISTER && segment === Segment.SS;
+    if (!this.long) {
+      const linear = this.segmentAddress(undefined, offset, access, bytes);
+      return onStack && this.place.flat ? this.markStack(linear) : linear;
+    }
+    const linear = this.let(offset.add(this.segmentBase()));
+    return onStack ? this.markStack(linear) : linear;
   }
 
   override vectorElementAddress(i: number, element: number, indexWidth: 32 | 64): I64 {
@@ -291,9 +326,7 @@ export abstract class LocalEmit extends OperandEmit {
   override readWholeVector(i: number): V128 {
     const register = this.registerOf(i);
     return this.let(
-      this.kind(i) === "mm"
-        ? load.v128(this.cpu, FPR + register * 16)
-        : this.code.readLane(register, 0),
+      this.kind(i) === "mm" ? load.v128(this.cpu, FPR + register * 16) : this.code.readLane(register, 0),
     );
   }
 

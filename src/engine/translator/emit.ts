@@ -6,17 +6,16 @@
  */
 import type { Shape } from "../../isa/emit.js";
 import { Vector } from "../../isa/emit.js";
+import type { FlagEmit } from "../../isa/flag-emit.js";
 import { Control, type Helper } from "../../isa/helper.js";
 import type { Instruction } from "../../isa/instruction.js";
 import type { LibraryFunction } from "../../isa/library.js";
-import { BUDGET, JUMP_ENTRIES, RIP, SEGMENT_LIMIT, SLICE_END, TSC_OFFSET } from "../../isa/state.js";
+import { BUDGET, JUMP_ENTRIES, MXCSR, RIP, SEGMENT_LIMIT, SLICE_END, TSC_OFFSET } from "../../isa/state.js";
 import { load } from "../../wasm/function.js";
 import { F32, F64, I32, I64, type TypeMap, V128, type Value, type ValueType } from "../../wasm/value.js";
-import { Handler } from "../interpreter/shapes.js";
 import { Record } from "../interpreter/record.js";
 import type { Runtime } from "../interpreter/runtime.js";
 import { LocalEmit, type Place } from "./emit-operands.js";
-import type { FlagEmit } from "../../isa/flag-emit.js";
 import type { RegionCode } from "./region-code.js";
 
 /** Where control goes from the end of a block; each emits code that does not come back. */
@@ -27,6 +26,8 @@ export interface Ways {
   entry(number: I32): void;
   /** Table slot of the function that is being emitted. */
   readonly slot: number;
+  /** Where words about diverted records lie (CodeCache.entriesOffset). */
+  readonly entriesOffset: number;
 }
 
 const nothing: { [T in ValueType]: () => TypeMap[T] } = {
@@ -84,13 +85,12 @@ export class TranslatorEmit extends LocalEmit {
     const { code, f } = this;
     const rip = this.branchTarget(target);
     code.lookUp(rip, JUMP_ENTRIES - 1, (record) => {
-      const isOurs = load
-        .i32_16u(record, Record.handler)
-        .eq(Handler.region)
-        .and(load.i32(record, Record.immediate).eq(this.ways.slot));
-      f.if(isOurs, () => {
-        code.moveTo(rip, load.i64_16u(record, Record.start));
-        this.ways.entry(load.i32(record, Record.displacement));
+      const { slot, entriesOffset } = this.ways;
+      const word = f.let(load.i64(record.shrU(2), entriesOffset));
+      f.if(word.shrU(32).toI32().eq(slot), () => {
+        // In 64-bit mode pages of code are pages of RIP.
+        code.moveTo(rip, this.long ? rip.and(4095) : load.i64_16u(record, Record.start));
+        this.ways.entry(word.toI32());
       });
     });
     code.leaveTo(rip, this.place.left - 1);
@@ -147,16 +147,24 @@ export class TranslatorEmit extends LocalEmit {
     return offset === BUDGET ? this.code.budgetLeft() : super.stateI32(offset);
   }
 
+  override floatControl(): I32 {
+    return this.code.mxcsr;
+  }
+
+  override setStateI32(offset: number, value: I32): void {
+    const fixed = this.let(value);
+    super.setStateI32(offset, fixed);
+    // A set status flag may be missing in the copy (see floatControl).
+    if (offset === MXCSR && this.code.unconditional) this.code.setMxcsr(fixed);
+  }
+
   override stateI64(offset: number): I64 {
     if (offset === RIP) return this.instructionPointer();
     return super.stateI64(offset);
   }
 
   override timeStamp(): I64 {
-    const ticks = load
-      .i64(this.cpu, SLICE_END)
-      .sub(this.code.budgetLeft().toI64S())
-      .sub(this.place.left);
+    const ticks = load.i64(this.cpu, SLICE_END).sub(this.code.budgetLeft().toI64S()).sub(this.place.left);
     return this.let(ticks.add(load.i64(this.cpu, TSC_OFFSET)));
   }
 }

@@ -21,6 +21,8 @@ export interface CodePlaces {
   hostPage(linearPage: number): number | undefined;
   /** Page number of the linear address where the hot block's page begins. */
   readonly linearPage: number;
+  /** Whether a block was met by the sampling. */
+  isHot(block: Block): boolean;
 }
 
 /** A block that is wanted, by page relative to the first one and offset in it. */
@@ -31,6 +33,8 @@ interface Wanted {
 
 interface Found extends RegionBlock {
   readonly offset: number;
+  instructions: RegionInstruction[];
+  shared: number;
 }
 
 export class RegionFinder {
@@ -55,6 +59,8 @@ export class RegionFinder {
     const key = ({ page, offset }: Wanted) => page * 4096 + offset;
     const queue: Wanted[] = [{ page: 0, offset: seed.start }];
     let instructions = 0;
+    /** Pages with indirect jumps: relative number by host page. */
+    const indirect = new Map<number, number>();
     for (let i = 0; i < queue.length && found.size < most; i++) {
       const wanted = queue[i]!;
       if (found.has(key(wanted))) continue;
@@ -69,6 +75,7 @@ export class RegionFinder {
         page: wanted.page,
         offset: wanted.offset,
         instructions: decoded,
+        shared: 0,
         translated: 0,
         next: undefined,
       };
@@ -80,6 +87,8 @@ export class RegionFinder {
         const way = this.target(entry, instruction, mode);
         if (way) queue.push(way);
       }
+      if (isIndirect(decoded.at(-1)!)) indirect.set(block.page, wanted.page);
+      if (i === queue.length - 1) this.addHot(queue, indirect, mode, places);
     }
     const blocks = [...found.values()].sort((a, b) => a.page - b.page || a.offset - b.offset);
     const index = new Map(blocks.map((block, i) => [key(block), i]));
@@ -88,12 +97,32 @@ export class RegionFinder {
         const to = way && index.get(key(way));
         return to === undefined ? undefined : { to, crosses: way!.page !== block.page };
       };
+      this.cut(block, (offset) => index.has(block.page * 4096 + offset));
       for (const instruction of block.instructions)
         instruction.taken = edge(this.target(block, instruction, mode));
       const following = this.following(block, mode);
       block.next = following?.returns ? undefined : edge(following?.way);
     }
     return blocks;
+  }
+
+  /** Where an indirect jump leads is not known, but hot blocks of its page are likely: the parts of a dispatcher, a table of functions. */
+  private addHot(queue: Wanted[], pages: Map<number, number>, mode: number, places: CodePlaces): void {
+    for (const [host, page] of pages) {
+      for (const block of this.code.blocksOn(host, mode)) {
+        if (places.isHot(block) && this.usable(block)) queue.push({ page, offset: block.start });
+      }
+    }
+    pages.clear();
+  }
+
+  /** Ends a block where another one begins. */
+  private cut(block: Found, begins: (offset: number) => boolean): void {
+    const { instructions } = block;
+    const at = instructions.findIndex(({ start }, i) => i > 0 && begins(start));
+    if (at < 0) return;
+    block.shared = instructions.length - at;
+    block.instructions = instructions.slice(0, at);
   }
 
   private known({ page, offset }: Wanted, mode: number, places: CodePlaces): Block | undefined {
@@ -105,7 +134,9 @@ export class RegionFinder {
 
   /** It lies in one page, and not where the end of its segment may be. */
   usable(block: Block): boolean {
-    return block.secondPage === undefined && block.pageInSegment === Number.POSITIVE_INFINITY && block.end <= 4096;
+    return (
+      block.secondPage === undefined && block.pageInSegment === Number.POSITIVE_INFINITY && block.end <= 4096
+    );
   }
 
   /** The instructions of a block; its records know where they are, its bytes what they are. */
@@ -119,10 +150,22 @@ export class RegionFinder {
       const record = records + i * RECORD_SIZE;
       const start = view.getUint16(record + Record.start, true);
       const instruction = new Instruction();
-      const outcome = this.decoder.decode(this.bytes, page + start, page + 4096, codeSizeOf(mode), instruction);
+      const outcome = this.decoder.decode(
+        this.bytes,
+        page + start,
+        page + 4096,
+        codeSizeOf(mode),
+        instruction,
+      );
       const handler = view.getUint16(record + Record.handler, true);
       if (outcome !== DecodeResult.Ok && handler >= Handler.first) return [];
-      decoded.push({ taken: undefined, instruction, start, next: view.getUint16(record + Record.next, true), handler });
+      decoded.push({
+        taken: undefined,
+        instruction,
+        start,
+        next: view.getUint16(record + Record.next, true),
+        handler,
+      });
     }
     return decoded;
   }
@@ -136,7 +179,11 @@ export class RegionFinder {
   }
 
   /** Where a relative branch leads. */
-  private target({ page }: Found, { instruction, next }: RegionInstruction, mode: number): Wanted | undefined {
+  private target(
+    { page }: Found,
+    { instruction, next }: RegionInstruction,
+    mode: number,
+  ): Wanted | undefined {
     if (instruction.operands[0]?.kind !== "rel") return undefined;
     if (instruction.operandSize === 16 && codeSizeOf(mode) !== 16) return undefined;
     return this.place(page, next + instruction.immediate, mode);
@@ -153,6 +200,12 @@ export class RegionFinder {
     if (mnemonic === "jmp" || mnemonic === "ret") return undefined;
     return { way: this.place(page, next, mode), returns: mnemonic === "call" };
   }
+}
+
+function isIndirect({ instruction, handler }: RegionInstruction): boolean {
+  if (handler < Handler.first) return false;
+  const { mnemonic } = instruction.form;
+  return (mnemonic === "jmp" || mnemonic === "call") && instruction.operands[0]?.kind !== "rel";
 }
 
 /** Page number of a linear address given in halves. */

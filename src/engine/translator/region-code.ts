@@ -19,6 +19,7 @@ import {
   IP_DELTA,
   JUMP_CACHE,
   MODE_TAG,
+  MXCSR,
   PENDING,
   PENDING_ERROR,
   RIP,
@@ -42,7 +43,20 @@ interface Mirror<V extends Value> {
   written: boolean;
 }
 
+/** A translation of one page, in locals. */
+export interface NearPage {
+  /** The page's linear address. */
+  readonly tag: Local<I64>;
+  /** Host minus linear address. */
+  readonly addend: Local<I32>;
+  /** An access to the page hits if it begins below this offset: 0 as long as there is no page. */
+  readonly limit: Local<I64>;
+}
+/** Largest access that goes through a {@link NearPage}, in bytes. */
+export const NEAR_BYTES = 8;
+
 export class RegionCode {
+  private readonly stackPages = new Map<"read" | "write", NearPage>();
   readonly cpu: I32;
   private readonly gprs = new Map<number, Mirror<I64>>();
   private readonly lanes = new Map<number, Mirror<V128>>();
@@ -64,6 +78,7 @@ export class RegionCode {
   private readonly modeTag: Local<I64>;
   /** Where RIP goes. */
   private readonly rip: Local<I64>;
+  private mxcsrCopy: Local<I32> | undefined;
   /** Ways to the tail: at once; RIP and status set; record set and an exception pending, or to be interpreted, or looked up. */
   private readonly labels = {} as Record<
     "end" | "completed" | "fault" | "branched" | "interpret" | "again",
@@ -156,6 +171,27 @@ export class RegionCode {
 
   tlb(access: "read" | "write"): I32 {
     return (access === "read" ? this.tlbRead : this.tlbWrite).value;
+  }
+
+  /** A copy of MXCSR, which may lack status flags. */
+  get mxcsr(): I32 {
+    this.mxcsrCopy ??= this.f.lasting("i32");
+    return this.f.read({ type: "i32", index: this.mxcsrCopy.index });
+  }
+  setMxcsr(value: I32): void {
+    this.mxcsrCopy ??= this.f.lasting("i32");
+    this.f.set(this.mxcsrCopy, value);
+  }
+
+  /** The page of the stack that was accessed last, as a TLB entry: good until the function is left. */
+  stackPage(access: "read" | "write"): NearPage {
+    let page = this.stackPages.get(access);
+    if (!page) {
+      const { f } = this;
+      page = { tag: f.lasting("i64"), addend: f.lasting("i32"), limit: f.lasting("i64") };
+      this.stackPages.set(access, page);
+    }
+    return page;
   }
 
   // --- budget ---
@@ -284,6 +320,7 @@ export class RegionCode {
       f.set(this.flagResult, load.i64(cpu, FLAG_RESULT));
       f.set(this.flagOperand, load.i64(cpu, FLAG_OPERAND));
       f.set(this.flagWord, load.i32(cpu, FLAG_KIND));
+      if (this.mxcsrCopy) f.set(this.mxcsrCopy, load.i32(cpu, MXCSR));
       for (const { local, offset } of this.gprs.values()) f.set(local, load.i64(cpu, offset));
       for (const { local, offset } of this.lanes.values()) f.set(local, load.v128(cpu, offset));
     };
@@ -293,9 +330,7 @@ export class RegionCode {
   private checkTarget(): void {
     const { f, cpu } = this;
     const rip = this.rip.value;
-    const beyond = this.long
-      ? rip.shl(16).shrS(16).ne(rip)
-      : rip.gtU(load.i64_32u(cpu, SEGMENT_LIMIT + 4));
+    const beyond = this.long ? rip.shl(16).shrS(16).ne(rip) : rip.gtU(load.i64_32u(cpu, SEGMENT_LIMIT + 4));
     f.if(beyond.eqz(), () => {
       f.set(this.record, I32.const(0));
       f.br(this.labels.completed);

@@ -27,6 +27,8 @@ export interface RegionBlock {
   /** Page of linear memory, relative to the first block's. */
   readonly page: number;
   readonly instructions: readonly RegionInstruction[];
+  /** How many more its records have, because these are instructions of the block that `next` leads to, too. */
+  readonly shared: number;
   /** How many of its instructions are translated; the interpreter executes the others. */
   translated: number;
   /** To the instruction behind the block. */

@@ -121,7 +121,7 @@ export class Translator {
       memberships.add(region);
       this.translations.set(block.record, (this.translations.get(block.record) ?? 0) + 1);
     }
-    this.batch ??= new Batch(this.traced);
+    this.batch ??= new Batch(this.code.entriesOffset, this.traced);
     this.batch.add(region);
   }
 
@@ -137,6 +137,7 @@ export class Translator {
     const own = linearPageOf((low + csBase) | 0, long ? high : 0);
     return {
       linearPage: own,
+      isHot: (block) => this.heat.has(block.record) || this.memberships.has(block),
       hostPage: (page) => {
         const physical = cpu.mmu.knownCodePage(page);
         if (physical === undefined) return undefined;

@@ -11,7 +11,7 @@ import { define, type Emit } from "../emit.js";
 import {
   callSlow,
   elementWidth,
-  fastOrSlow,
+  firstOf,
   firstSource,
   floatHelper,
   formatName,
@@ -23,28 +23,38 @@ import {
   writeScalar,
 } from "./fp-emit.js";
 import { double, doubles, type Lanes, single, singles } from "./fp-lanes.js";
+import { plainWays } from "./fp-steps.js";
 
-/** The relation of two operands: less, equal, or neither of them. Goes to `slow` for NaNs and denormals. */
-function relate<V extends Value, M extends Value>(
+interface Relation<M extends Value> {
+  readonly less: M;
+  readonly equal: M;
+}
+
+/** The ways to find the relations of operands: less, equal, or neither; they leave NaNs and denormals. */
+function relations<V extends Value, M extends Value, R>(
   x: Emit,
   l: Lanes<V, M>,
   first: readonly V[],
   second: readonly V[],
-  slow: Label,
-): { less: M; equal: M }[] {
+  result: (relations: Relation<M>[]) => R,
+): ((next: Label) => R)[] {
   const pairs = first.map((a, i) => [x.let(a), x.let(second[i]!)] as const);
-  const plain = pairs.map(([a, b]) =>
-    l.andNot(l.and(l.eq(a, a), l.eq(b, b)), l.or(l.denormal(a), l.denormal(b))),
+  return plainWays(x, l, pairs.flat(), () =>
+    result(pairs.map(([a, b]) => ({ less: x.let(l.lt(a, b)), equal: x.let(l.eq(a, b)) }))),
   );
-  x.f.brIf(slow, l.all(plain.reduce((all, mask) => l.and(all, mask))).eqz());
-  return pairs.map(([a, b]) => ({ less: x.let(l.lt(a, b)), equal: x.let(l.eq(a, b)) }));
 }
 
-/** The relation of two scalars, given as bits. */
-function relateScalars(x: Emit, width: 32 | 64, a: I64, b: I64, slow: Label): { less: I32; equal: I32 } {
+/** The same for two scalars, given as bits. */
+function scalarRelation<R>(
+  x: Emit,
+  width: 32 | 64,
+  a: I64,
+  b: I64,
+  result: (relation: Relation<I32>) => R,
+): ((next: Label) => R)[] {
   return width === 64
-    ? relate(x, double, [a.asF64()], [b.asF64()], slow)[0]!
-    : relate(x, single, [a.toI32().asF32()], [b.toI32().asF32()], slow)[0]!;
+    ? relations(x, double, [a.asF64()], [b.asF64()], ([relation]) => result(relation!))
+    : relations(x, single, [a.toI32().asF32()], [b.toI32().asF32()], ([relation]) => result(relation!));
 }
 
 /**
@@ -65,16 +75,15 @@ function compareScalars(x: Emit, suffix: Suffix): void {
   const a = x.read(first);
   const b = x.read(first + 1);
   const predicate = predicateOf(x);
-  const [result] = fastOrSlow(
+  const [result] = firstOf(
     x,
     "i64",
     1,
-    (slow) => {
-      const { less, equal } = relateScalars(x, width, a, b, slow);
+    scalarRelation(x, width, a, b, ({ less, equal }): I64[] => {
       const when = decodePredicate(x, predicate);
       const holds = less.and(when.less).or(equal.and(when.equal)).xor(when.invert);
       return [I32.const(0).sub(holds).toI64S()];
-    },
+    }),
     () => {
       callSlow(x, cmpHelper(suffix), [a, b], 1, predicate);
       return [slowScalar(x, width)];
@@ -90,18 +99,15 @@ function comparePacked(x: Emit, suffix: Suffix): void {
   const b = x.readLanes(first + 1);
   const predicate = predicateOf(x);
   const spread = (bit: I32): V128 => i32x4.splat(I32.const(0).sub(bit));
-  const results = fastOrSlow(
+  const results = firstOf(
     x,
     "v128",
     a.length,
-    (slow) => {
-      const relations = relate(x, width === 32 ? singles : doubles, a, b, slow);
+    relations(x, width === 32 ? singles : doubles, a, b, (found): V128[] => {
       const when = decodePredicate(x, predicate);
       const [less, equal, invert] = [when.less, when.equal, when.invert].map((bit) => x.let(spread(bit)));
-      return relations.map((r) =>
-        v128.xor(v128.or(v128.and(r.less, less!), v128.and(r.equal, equal!)), invert!),
-      );
-    },
+      return found.map((r) => v128.xor(v128.or(v128.and(r.less, less!), v128.and(r.equal, equal!)), invert!));
+    }),
     () => {
       callSlow(x, cmpHelper(suffix), [a, b], (a.length * 128) / width, predicate);
       return slowLanes(x, a.length);
@@ -128,14 +134,11 @@ function compareToFlags(x: Emit, suffix: Suffix, signal: 0 | 1): void {
   const width = elementWidth(suffix);
   const a = x.read(0);
   const b = x.read(1);
-  const [flags] = fastOrSlow(
+  const [flags] = firstOf(
     x,
     "i64",
     1,
-    (slow) => {
-      const { less, equal } = relateScalars(x, width, a, b, slow);
-      return [less.or(equal.shl(6)).toI64U()];
-    },
+    scalarRelation(x, width, a, b, ({ less, equal }): I64[] => [less.or(equal.shl(6)).toI64U()]),
     () => {
       callSlow(x, floatHelper(`compare_${formatName(suffix)}`), [a, b], signal);
       return [slowScalar(x, 64)];

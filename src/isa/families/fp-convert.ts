@@ -2,46 +2,46 @@
  * Conversions between formats: CVTSS2SD CVTSD2SS CVTPS2PD CVTPD2PS, and of half precision VCVTPH2PS VCVTPS2PH (SDM vol. 2).
  */
 import { f32x4, f64x2, i64x2 } from "../../wasm/simd.js";
-import type { F64, I64, V128 } from "../../wasm/value.js";
+import type { F32, V128 } from "../../wasm/value.js";
 import { define, type Emit } from "../emit.js";
 import { MXCSR } from "../state.js";
 import {
   callSlow,
   fastOrSlow,
+  firstOf,
   floatHelper,
   highHalf,
   joinHalves,
   Mxcsr,
+  onlyFloatHelper,
   requireDefaults,
+  slowFloat,
   slowLanes,
-  slowScalar,
-  writeScalar,
+  writeFloat,
 } from "./fp-emit.js";
 import { double, doubles, single } from "./fp-lanes.js";
+import { plainWays } from "./fp-steps.js";
 
 const toDouble = floatHelper("f32_to_f64");
 const toSingle = floatHelper("f64_to_f32");
-const halfToSingle = floatHelper("f16_to_f32");
-const singleToHalf = floatHelper("f32_to_f16", 2);
+const halfToSingle = onlyFloatHelper("f16_to_f32");
+const singleToHalf = onlyFloatHelper("f32_to_f16", 2);
 
 // To a larger format, only NaNs and denormals are special.
 define(["cvtss2sd", "vcvtss2sd"], (x) => {
   const bits = x.read(x.operands.length - 1);
-  const [result] = fastOrSlow(
+  const a = x.let(bits.toI32().asF32());
+  const [result] = firstOf(
     x,
-    "i64",
+    "f64",
     1,
-    (slow) => {
-      const a = x.let(bits.toI32().asF32());
-      x.f.brIf(slow, single.andNot(a.eq(a), single.denormal(a)).eqz());
-      return [a.toF64().asI64()];
-    },
+    plainWays(x, single, [a], () => [a.toF64()]),
     () => {
       callSlow(x, toDouble, [bits], 1);
-      return [slowScalar(x, 64)];
+      return [slowFloat.f64(x)];
     },
   );
-  writeScalar(x, 64, result!);
+  writeFloat(x, result!);
 });
 
 define(["cvtps2pd", "vcvtps2pd"], (x) => {
@@ -79,27 +79,38 @@ const SINGLE_SMALLEST = 2 ** -126 * (1 + 2 ** -23);
 
 define(["cvtsd2ss", "vcvtsd2ss"], (x) => {
   const bits = x.read(x.operands.length - 1);
-  const [result] = fastOrSlow(
+  const a = x.let(bits.asF64());
+  const [result] = firstOf(
     x,
-    "i64",
+    "f32",
     1,
-    (slow): I64[] => {
-      requireDefaults(x, slow);
-      const a = x.let(bits.asF64());
-      const r = x.let(a.toF32());
-      const back: F64 = x.let(r.toF64());
-      const normal = double.within(back.abs(), SINGLE_SMALLEST, Number.POSITIVE_INFINITY);
-      x.f.brIf(slow, normal.or(a.asI64().shl(1).eqz()).eqz());
-      const sticky = x.stateI32(MXCSR).and(Mxcsr.PE);
-      x.f.brIf(slow, a.eq(back).or(sticky).eqz());
-      return [r.asI32().toI64U()];
-    },
+    [
+      (next): F32[] => {
+        requireDefaults(x, next, Mxcsr.PE);
+        const r = x.let(a.toF32());
+        const magnitude = x.let(r.abs());
+        single.unless([...single.above([magnitude]), single.belowInfinity(magnitude)], (condition) =>
+          x.f.brIf(next, condition),
+        );
+        return [r];
+      },
+      (next): F32[] => {
+        requireDefaults(x, next);
+        const r = x.let(a.toF32());
+        const back = x.let(r.toF64());
+        const normal = double.within(back.abs(), SINGLE_SMALLEST, Number.POSITIVE_INFINITY);
+        x.f.brIf(next, normal.or(a.asI64().shl(1).eqz()).eqz());
+        const sticky = x.stateI32(MXCSR).and(Mxcsr.PE);
+        x.f.brIf(next, a.eq(back).or(sticky).eqz());
+        return [r];
+      },
+    ],
     () => {
       callSlow(x, toSingle, [bits], 1);
-      return [slowScalar(x, 32)];
+      return [slowFloat.f32(x)];
     },
   );
-  writeScalar(x, 32, result!);
+  writeFloat(x, result!);
 });
 
 define(["cvtpd2ps", "vcvtpd2ps"], (x) => {

@@ -9,11 +9,11 @@
  */
 
 import { type Label, type Local, load } from "../../wasm/function.js";
-import { i8x16, i32x4, i64x2 } from "../../wasm/simd.js";
-import { I32, I64, type TypeMap, V128, type ValueType } from "../../wasm/value.js";
+import { f64x2, i8x16, i32x4, i64x2 } from "../../wasm/simd.js";
+import { type F32, type F64, I32, I64, type TypeMap, V128, type ValueType } from "../../wasm/value.js";
 import { type Emit, Vector } from "../emit.js";
-import { type Helper, pureHelper } from "../helper.js";
-import { BOUNCE, CR4, MXCSR, SCRATCH } from "../state.js";
+import { type Helper, helper, pureHelper } from "../helper.js";
+import { BOUNCE, CR4, SCRATCH } from "../state.js";
 
 /** Where helpers find operands: state offsets of 32 bytes each. */
 export const Slot = {
@@ -43,8 +43,16 @@ export const elementWidth = (suffix: Suffix): 32 | 64 => (suffix[1] === "s" ? 32
 /** Name of the element's format, as helpers are named after it. */
 export const formatName = (suffix: Suffix): "f32" | "f64" => (suffix[1] === "s" ? "f32" : "f64");
 
-/** Declares a helper of the protocol above; its arguments are small integers. */
+/**
+ * Declares a helper of the protocol above for what WebAssembly's arithmetic leaves; its arguments are small integers.
+ * It is not declared pure, though it is: so translated code has no call in it, and leaves instead (see fp-steps.ts).
+ */
 export function floatHelper(name: string, args = 1): Helper<"i32"> {
+  return helper(`fp_${name}`, Array<ValueType>(args).fill("i32"), "i32");
+}
+
+/** The same for what nothing else does. */
+export function onlyFloatHelper(name: string, args = 1): Helper<"i32"> {
   return pureHelper(`fp_${name}`, Array<ValueType>(args).fill("i32"), "i32");
 }
 
@@ -59,23 +67,36 @@ export function fastOrSlow<T extends ValueType>(
   fast: (slow: Label) => readonly TypeMap[T][],
   slow: () => readonly TypeMap[T][],
 ): TypeMap[T][] {
+  return firstOf(x, type, count, [fast], slow);
+}
+
+/** The same with several ways, each leaving to the next. */
+export function firstOf<T extends ValueType>(
+  x: Emit,
+  type: T,
+  count: number,
+  ways: readonly ((next: Label) => readonly TypeMap[T][])[],
+  last: () => readonly TypeMap[T][],
+): TypeMap[T][] {
   const results: Local<TypeMap[T]>[] = Array.from({ length: count }, () => x.f.local(type));
   const assign = (values: readonly TypeMap[T][]) => {
     for (const [i, result] of results.entries()) x.f.set(result, values[i]!);
   };
   x.f.block((done) => {
-    x.f.block((otherwise) => {
-      assign(fast(otherwise));
-      x.f.br(done);
-    });
-    assign(slow());
+    for (const way of ways) {
+      x.f.block((next) => {
+        assign(way(next));
+        x.f.br(done);
+      });
+    }
+    assign(last());
   });
   return results.map((result) => result.value);
 }
 
 /** Goes to `slow` unless rounding is to nearest and all exceptions are masked (and `sticky` ones are already set). */
 export function requireDefaults(x: Emit, slow: Label, sticky = 0): void {
-  const relevant = x.stateI32(MXCSR).and(Mxcsr.RC | Mxcsr.MASKS | sticky);
+  const relevant = x.floatControl().and(Mxcsr.RC | Mxcsr.MASKS | sticky);
   x.f.brIf(slow, relevant.ne(Mxcsr.MASKS | sticky));
 }
 
@@ -111,6 +132,12 @@ export function slowScalar(x: Emit, width: 32 | 64): I64 {
   return width === 32 ? load.i64_32u(x.cpu, Slot.result) : load.i64(x.cpu, Slot.result);
 }
 
+/** … or as what it is … */
+export const slowFloat = {
+  f32: (x: Emit): F32 => load.f32(x.cpu, Slot.result),
+  f64: (x: Emit): F64 => load.f64(x.cpu, Slot.result),
+} as const;
+
 /** … or lanes. */
 export function slowLanes(x: Emit, count: number): V128[] {
   return Array.from({ length: count }, (_, i) => load.v128(x.cpu, Slot.result + 16 * i));
@@ -129,7 +156,15 @@ export function writeScalar(x: Emit, width: 32 | 64, bits: I64): void {
     return;
   }
   const rest = x.readWholeVector(1);
-  x.writeWholeVector(0, width === 32 ? i32x4.replace(rest, 0, bits.toI32()) : i64x2.replace(rest, 0, bits));
+  const { double } = bits;
+  if (width === 32) x.writeWholeVector(0, i32x4.replace(rest, 0, bits.toI32()));
+  else x.writeWholeVector(0, double ? f64x2.replace(rest, 0, double) : i64x2.replace(rest, 0, bits));
+}
+
+/** Writes a single or double as {@link writeScalar} does. */
+export function writeFloat(x: Emit, value: F32 | F64): void {
+  if (value.type === "f64") writeScalar(x, 64, value.asI64());
+  else writeScalar(x, 32, value.asI32().toI64U());
 }
 
 const ZEROS = V128.const(0n, 0n);

@@ -8,7 +8,6 @@ import type { Label } from "../../wasm/function.js";
 import { f32x4, f64x2, i32x4, i64x2, v128 } from "../../wasm/simd.js";
 import { type F32, type F64, type I32, type I64, V128, type Value } from "../../wasm/value.js";
 import { define, type Emit } from "../emit.js";
-import { MXCSR } from "../state.js";
 import {
   callSlow,
   fastOrSlow,
@@ -16,9 +15,10 @@ import {
   highHalf,
   joinHalves,
   Mxcsr,
+  slowFloat,
   slowLanes,
   slowScalar,
-  writeScalar,
+  writeFloat,
 } from "./fp-emit.js";
 import { double, doubles, type Lanes, single, singles } from "./fp-lanes.js";
 import { faultIfX87Pending, resetX87Stack } from "./mmx-state.js";
@@ -27,7 +27,7 @@ import { faultIfX87Pending, resetX87Stack } from "./mmx-state.js";
 function requireExactOrSticky(x: Emit, slow: Label, exact: I32, nearest: boolean): void {
   const sticky = Mxcsr.PM | Mxcsr.PE;
   x.f.if(exact.eqz(), () => {
-    const relevant = x.stateI32(MXCSR).and(sticky | (nearest ? Mxcsr.RC : 0));
+    const relevant = x.floatControl().and(sticky | (nearest ? Mxcsr.RC : 0));
     x.f.brIf(slow, relevant.ne(sticky));
   });
 }
@@ -46,23 +46,42 @@ function fromScalar(x: Emit, width: 32 | 64): void {
   const a = x.readSigned(source);
   // A doubleword fits a double.
   if (width === 64 && x.width(source) === 32) {
-    writeScalar(x, 64, a.toI32().toF64S().asI64());
+    writeFloat(x, a.toI32().toF64S());
     return;
   }
-  const [result] = fastOrSlow(
-    x,
-    "i64",
-    1,
-    (slow) => {
-      requireExactOrSticky(x, slow, fits(a, width === 64 ? 53 : 24), true);
-      return [width === 64 ? a.toF64S().asI64() : a.toF32S().asI32().toI64U()];
-    },
-    () => {
-      callSlow(x, width === 64 ? fromI64.f64 : fromI64.f32, [a], 1);
-      return [slowScalar(x, width)];
-    },
-  );
-  writeScalar(x, width, result!);
+  const exact = () => callSlow(x, width === 64 ? fromI64.f64 : fromI64.f32, [a], 1);
+  const require = (slow: Label) => requireExactOrSticky(x, slow, fits(a, width === 64 ? 53 : 24), true);
+  if (width === 64) {
+    const [result] = fastOrSlow(
+      x,
+      "f64",
+      1,
+      (slow) => {
+        require(slow);
+        return [a.toF64S()];
+      },
+      () => {
+        exact();
+        return [slowFloat.f64(x)];
+      },
+    );
+    writeFloat(x, result!);
+  } else {
+    const [result] = fastOrSlow(
+      x,
+      "f32",
+      1,
+      (slow) => {
+        require(slow);
+        return [a.toF32S()];
+      },
+      () => {
+        exact();
+        return [slowFloat.f32(x)];
+      },
+    );
+    writeFloat(x, result!);
+  }
 }
 const fromI64 = { f32: floatHelper("i64_to_f32"), f64: floatHelper("i64_to_f64") };
 const fromI32 = floatHelper("i32_to_f32");
@@ -137,9 +156,11 @@ function integral<V extends Value, M extends Value>(
   const operands = values.map((value) => x.let(value));
   const results = operands.map((a) => x.let(l.integral[truncate ? 3 : 0]!(a)));
   const limit = 2 ** (bits - 1);
-  const every = (masks: readonly M[]) => l.all(masks.reduce((all, mask) => l.and(all, mask)));
-  x.f.brIf(slow, every(results.map((r) => l.within(r, -limit, limit))).eqz());
-  const exact = every(results.map((r, i) => l.eq(r, operands[i]!)));
+  l.unless(
+    results.flatMap((r) => l.between(r, -limit, limit)),
+    (condition) => x.f.brIf(slow, condition),
+  );
+  const exact = l.all(results.map((r, i) => l.eq(r, operands[i]!)).reduce((all, mask) => l.and(all, mask)));
   requireExactOrSticky(x, slow, exact, !truncate);
   return results;
 }

@@ -5,11 +5,14 @@
  * A mask is what a comparison yields: an i32 of 0 or 1 for one value, a lane mask for a vector.
  */
 import { f32x4, f64x2, i32x4, i64x2, v128 } from "../../wasm/simd.js";
-import { F32, F64, type I32, type I64, select, V128, type Value } from "../../wasm/value.js";
+import { F32, F64, type I32, type I64, select, V128, type Value, type ValueType } from "../../wasm/value.js";
 
 export interface Lanes<V extends Value, M extends Value> {
   /** Width of an element in bits. */
   readonly width: 32 | 64;
+  readonly type: ValueType;
+  /** A NaN in every element: what a library function answers when it cannot do it. */
+  readonly nan: V;
   add(a: V, b: V): V;
   sub(a: V, b: V): V;
   mul(a: V, b: V): V;
@@ -19,8 +22,19 @@ export interface Lanes<V extends Value, M extends Value> {
   eq(a: V, b: V): M;
   /** Between `low` (included) and `high` (excluded); false for a NaN. */
   within(a: V, low: number, high: number): M;
+  /** The same as conditions that together say so. */
+  between(a: V, low: number, high: number): M[];
   zero(a: V): M;
   denormal(a: V): M;
+  abs(a: V): V;
+  /** Conditions that together say that all these magnitudes are larger than the smallest normal value. */
+  above(magnitudes: readonly V[]): M[];
+  belowInfinity(magnitude: V): M;
+  /** `a < b ? a : b` and `b < a ? a : b`, whatever else they are. */
+  smaller(a: V, b: V): V;
+  larger(a: V, b: V): V;
+  /** Branches away by way of `leave` unless all conditions hold in every element. */
+  unless(conditions: readonly M[], leave: (condition: I32) => void): void;
   /** Finite and larger in magnitude than the smallest normal value: neither overflowed nor (even nearly) tiny. */
   ordinary(a: V): M;
   or(a: M, b: M): M;
@@ -38,13 +52,21 @@ export interface Lanes<V extends Value, M extends Value> {
 }
 
 const bitLogic = {
+  // Comparing and branching is one thing, so each condition has a branch of its own.
+  unless: (conditions: readonly I32[], leave: (condition: I32) => void) => {
+    for (const condition of conditions) leave(condition.eqz());
+  },
   or: (a: I32, b: I32) => a.or(b),
   and: (a: I32, b: I32) => a.and(b),
   andNot: (a: I32, b: I32) => a.and(b.eqz()),
   all: (mask: I32) => mask,
 };
 
+const every = (masks: readonly V128[]): V128 => masks.reduce((all, mask) => v128.and(all, mask));
+
 const laneLogic = {
+  type: "v128" as const,
+  nan: V128.const(-1n, -1n),
   or: v128.or,
   and: v128.and,
   andNot: v128.andnot,
@@ -62,10 +84,32 @@ const ORDINARY_64 = 0xffbfffffffffffffn;
 
 const unary32 = (opcode: number) => (a: F32) => new F32(opcode, [a]);
 const unary64 = (opcode: number) => (a: F64) => new F64(opcode, [a]);
+const binaryVector = (opcode: number) => (a: V128, b: V128) => new V128(0xfd000 + opcode, [a, b]);
+
+// pmin(a, b) is b < a ? b : a.
+const leastSingles = binaryVector(234);
+const mostSingles = binaryVector(235);
+const leastDoubles = binaryVector(246);
+const mostDoubles = binaryVector(247);
+// A scalar as a vector and back: there is no selecting between scalars without a branch.
+const all32 = (a: F32) => f32x4.splat(a);
+const all64 = (a: F64) => f64x2.splat(a);
+const first32 = (a: V128) => f32x4.extract(a, 0);
+const first64 = (a: V128) => f64x2.extract(a, 0);
+
+const SMALLEST_SINGLE = 2 ** -126;
+const SMALLEST_DOUBLE = 2 ** -1022;
 
 export const single: Lanes<F32, I32> = {
   ...bitLogic,
   width: 32,
+  type: "f32",
+  nan: F32.const(Number.NaN),
+  abs: (a) => a.abs(),
+  above: (magnitudes) => magnitudes.map((a) => a.gt(F32.const(SMALLEST_SINGLE))),
+  belowInfinity: (a) => a.lt(F32.const(Number.POSITIVE_INFINITY)),
+  smaller: (a, b) => first32(leastSingles(all32(b), all32(a))),
+  larger: (a, b) => first32(mostSingles(all32(b), all32(a))),
   add: (a, b) => a.add(b),
   sub: (a, b) => a.sub(b),
   mul: (a, b) => a.mul(b),
@@ -74,6 +118,7 @@ export const single: Lanes<F32, I32> = {
   lt: (a, b) => a.lt(b),
   eq: (a, b) => a.eq(b),
   within: (a, low, high) => a.ge(F32.const(low)).and(a.lt(F32.const(high))),
+  between: (a, low, high) => [a.ge(F32.const(low)), a.lt(F32.const(high))],
   zero: (a) => a.eq(F32.const(0)),
   denormal: (a) => a.asI32().shl(1).sub(1).ltU(DENORMALS_32),
   ordinary: (a) => a.asI32().shl(1).sub(SMALLEST_32).ltU(ORDINARY_32),
@@ -89,6 +134,13 @@ const trailingZeros = (a: F64): I64 => a.asI64().or(0x10000000000000n).ctz();
 export const double: Lanes<F64, I32> = {
   ...bitLogic,
   width: 64,
+  type: "f64",
+  nan: F64.const(Number.NaN),
+  abs: (a) => a.abs(),
+  above: (magnitudes) => magnitudes.map((a) => a.gt(F64.const(SMALLEST_DOUBLE))),
+  belowInfinity: (a) => a.lt(F64.const(Number.POSITIVE_INFINITY)),
+  smaller: (a, b) => first64(leastDoubles(all64(b), all64(a))),
+  larger: (a, b) => first64(mostDoubles(all64(b), all64(a))),
   add: (a, b) => a.add(b),
   sub: (a, b) => a.sub(b),
   mul: (a, b) => a.mul(b),
@@ -97,6 +149,7 @@ export const double: Lanes<F64, I32> = {
   lt: (a, b) => a.lt(b),
   eq: (a, b) => a.eq(b),
   within: (a, low, high) => a.ge(F64.const(low)).and(a.lt(F64.const(high))),
+  between: (a, low, high) => [a.ge(F64.const(low)), a.lt(F64.const(high))],
   zero: (a) => a.eq(F64.const(0)),
   denormal: (a) => a.asI64().shl(1).sub(1).ltU(DENORMALS_64),
   ordinary: (a) => a.asI64().shl(1).sub(SMALLEST_64).ltU(ORDINARY_64),
@@ -123,10 +176,18 @@ function bitsOfDouble(value: number): bigint {
 const ZEROS = splat64(0n);
 const SMALLEST_NORMAL = splat64(0x10000000000000n);
 const INFINITY = splat64(0x7ff0000000000000n);
+const SMALLEST_NORMALS = splat32(0x800000);
+const INFINITIES = splat32(0x7f800000);
 
 export const singles: Lanes<V128, V128> = {
   ...laneLogic,
   width: 32,
+  abs: f32x4.abs,
+  above: (magnitudes) => [f32x4.gt(magnitudes.reduce(leastSingles), SMALLEST_NORMALS)],
+  belowInfinity: (a) => f32x4.lt(a, INFINITIES),
+  smaller: (a, b) => leastSingles(b, a),
+  larger: (a, b) => mostSingles(b, a),
+  unless: (conditions, leave) => leave(i32x4.bitmask(every(conditions)).ne(0xf)),
   add: f32x4.add,
   sub: f32x4.sub,
   mul: f32x4.mul,
@@ -136,6 +197,10 @@ export const singles: Lanes<V128, V128> = {
   eq: f32x4.eq,
   within: (a, low, high) =>
     v128.and(f32x4.ge(a, splat32(bitsOfSingle(low))), f32x4.lt(a, splat32(bitsOfSingle(high)))),
+  between: (a, low, high) => [
+    f32x4.ge(a, splat32(bitsOfSingle(low))),
+    f32x4.lt(a, splat32(bitsOfSingle(high))),
+  ],
   zero: (a) => f32x4.eq(a, ZEROS),
   denormal: (a) => i32x4.ltU(i32x4.sub(i32x4.shl(a, 1), splat32(1)), splat32(DENORMALS_32)),
   ordinary: (a) => i32x4.ltU(i32x4.sub(i32x4.shl(a, 1), splat32(SMALLEST_32)), splat32(ORDINARY_32)),
@@ -146,6 +211,12 @@ export const singles: Lanes<V128, V128> = {
 export const doubles: Lanes<V128, V128> = {
   ...laneLogic,
   width: 64,
+  abs: f64x2.abs,
+  above: (magnitudes) => [f64x2.gt(magnitudes.reduce(leastDoubles), SMALLEST_NORMAL)],
+  belowInfinity: (a) => f64x2.lt(a, INFINITY),
+  smaller: (a, b) => leastDoubles(b, a),
+  larger: (a, b) => mostDoubles(b, a),
+  unless: (conditions, leave) => leave(i64x2.bitmask(every(conditions)).ne(3)),
   add: f64x2.add,
   sub: f64x2.sub,
   mul: f64x2.mul,
@@ -155,6 +226,10 @@ export const doubles: Lanes<V128, V128> = {
   eq: f64x2.eq,
   within: (a, low, high) =>
     v128.and(f64x2.ge(a, splat64(bitsOfDouble(low))), f64x2.lt(a, splat64(bitsOfDouble(high)))),
+  between: (a, low, high) => [
+    f64x2.ge(a, splat64(bitsOfDouble(low))),
+    f64x2.lt(a, splat64(bitsOfDouble(high))),
+  ],
   zero: (a) => f64x2.eq(a, ZEROS),
   // WebAssembly has no unsigned comparison of 64-bit lanes.
   denormal: (a) => v128.andnot(f64x2.lt(f64x2.abs(a), SMALLEST_NORMAL), f64x2.eq(a, ZEROS)),

@@ -4,26 +4,31 @@
  */
 import type { Label, Local } from "../../wasm/function.js";
 import { f32x4 } from "../../wasm/simd.js";
-import { F32, type F64, I32, type I64, select, V128, type Value } from "../../wasm/value.js";
+import { F32, I32, select, V128, type Value } from "../../wasm/value.js";
 import { define, type Emit } from "../emit.js";
 import { MXCSR } from "../state.js";
 import {
   callSlow,
   elementWidth,
   fastOrSlow,
+  firstOf,
   firstSource,
   floatHelper,
   formatName,
   isScalar,
   Mxcsr,
+  onlyFloatHelper,
   packedSuffixes,
   type Suffix,
+  slowFloat,
   slowLanes,
   slowScalar,
   suffixes,
+  writeFloat,
   writeScalar,
 } from "./fp-emit.js";
 import { double, doubles, type Lanes, single, singles } from "./fp-lanes.js";
+import { plainWays } from "./fp-steps.js";
 
 /** Bits of the immediate: rounding control, use that of MXCSR instead, suppress the precision exception. */
 const USE_MXCSR = 4;
@@ -35,11 +40,19 @@ function fastRound<V extends Value, M extends Value>(
   l: Lanes<V, M>,
   values: readonly V[],
   control: I32,
+): ((next: Label) => V[])[] {
+  const operands = values.map((value) => x.let(value));
+  return plainWays(x, l, operands, (next) => roundPlain(x, l, operands, control, next));
+}
+
+/** The same for values that are no NaNs and no denormals. */
+function roundPlain<V extends Value, M extends Value>(
+  x: Emit,
+  l: Lanes<V, M>,
+  operands: readonly V[],
+  control: I32,
   slow: Label,
 ): V[] {
-  const operands = values.map((value) => x.let(value));
-  const plain = operands.map((a) => l.andNot(l.eq(a, a), l.denormal(a)));
-  x.f.brIf(slow, l.all(plain.reduce((all, mask) => l.and(all, mask))).eqz());
   const mxcsr = x.let(x.stateI32(MXCSR));
   const rounding = x.let(select(control.and(USE_MXCSR), mxcsr.shrU(13), control).and(3));
   const results = operands.map((a) => {
@@ -80,11 +93,11 @@ function round(x: Emit, suffix: Suffix): void {
   const control = x.let(x.immediate(source + 1));
   if (!isScalar(suffix)) {
     const lanes = x.readLanes(source);
-    const results = fastOrSlow(
+    const results = firstOf(
       x,
       "v128",
       lanes.length,
-      (slow) => fastRound(x, width === 32 ? singles : doubles, lanes, control, slow),
+      fastRound(x, width === 32 ? singles : doubles, lanes, control),
       () => {
         callSlow(x, helper, [lanes], (lanes.length * 128) / width, control);
         return slowLanes(x, lanes.length);
@@ -94,20 +107,20 @@ function round(x: Emit, suffix: Suffix): void {
     return;
   }
   const bits = x.read(source);
-  const [result] = fastOrSlow(
-    x,
-    "i64",
-    1,
-    (slow): I64[] =>
-      width === 64
-        ? fastRound(x, double, [bits.asF64()] as F64[], control, slow).map((r) => r.asI64())
-        : fastRound(x, single, [bits.toI32().asF32()] as F32[], control, slow).map((r) => r.asI32().toI64U()),
-    () => {
-      callSlow(x, helper, [bits], 1, control);
-      return [slowScalar(x, width)];
-    },
-  );
-  writeScalar(x, width, result!);
+  const exact = () => callSlow(x, helper, [bits], 1, control);
+  if (width === 64) {
+    const [result] = firstOf(x, "f64", 1, fastRound(x, double, [bits.asF64()], control), () => {
+      exact();
+      return [slowFloat.f64(x)];
+    });
+    writeFloat(x, result!);
+  } else {
+    const [result] = firstOf(x, "f32", 1, fastRound(x, single, [bits.toI32().asF32()], control), () => {
+      exact();
+      return [slowFloat.f32(x)];
+    });
+    writeFloat(x, result!);
+  }
 }
 
 for (const suffix of suffixes) {
@@ -179,7 +192,7 @@ function fastApproximation<V extends Value, M extends Value>(
 }
 
 for (const suffix of packedSuffixes) {
-  const helper = floatHelper(`dot_${formatName(suffix)}`, 2);
+  const helper = onlyFloatHelper(`dot_${formatName(suffix)}`, 2);
   define([`dp${suffix}`, `vdp${suffix}`], (x) => {
     const first = firstSource(x);
     const operands = [x.readLanes(first), x.readLanes(first + 1)];

@@ -1,7 +1,7 @@
 /**
  * Multiplication and division: MUL IMUL DIV IDIV (SDM vol. 2).
  *
- * WebAssembly multiplies and divides 64 bits by 64 bits; the 128-bit forms are built from 32-bit halves.
+ * WebAssembly multiplies and divides 64 bits by 64 bits; the 128-bit forms are built from 32-bit halves (wide.ts).
  */
 import { I64, select } from "../../wasm/value.js";
 import { define, type Emit, Register, Vector } from "../emit.js";
@@ -89,50 +89,65 @@ function dividend(x: Emit, width: number): I64 {
 const divideError = (x: Emit) => () => x.fault(Vector.DE);
 
 define("div", (x) => {
+  const { f } = x;
   const width = x.width(0);
   const divisor = x.read(0);
-  if (width === 64) {
-    const low = x.let(x.readRegister(RAX, 64));
-    const high = x.let(x.readRegister(RDX, 64));
-    // Also true of a divisor of zero.
-    x.f.if(high.geU(divisor), divideError(x));
-    const { quotient, remainder } = unsignedDivision(x, high, low, divisor);
-    writeQuotient(x, 64, quotient, remainder);
+  if (width === 8) {
+    const a = x.let(x.readRegister(RAX, 16));
+    f.if(a.shrU(8).geU(divisor), divideError(x));
+    const quotient = x.let(a.divU(divisor));
+    writeQuotient(x, 8, quotient, a.sub(quotient.mul(divisor)));
     return;
   }
-  x.f.if(divisor.eqz(), divideError(x));
-  const a = dividend(x, width);
-  const quotient = x.let(a.divU(divisor));
-  x.f.if(quotient.shrU(width).ne(0), divideError(x));
-  writeQuotient(x, width, quotient, x.let(a.sub(quotient.mul(divisor))));
-});
-
-/** high:low / divisor, for high < divisor. */
-function unsignedDivision(x: Emit, high: I64, low: I64, divisor: I64): { quotient: I64; remainder: I64 } {
-  const quotient = x.f.local("i64");
-  x.f.if(
+  const low = x.let(x.readRegister(RAX, width));
+  const high = x.let(x.readRegister(RDX, width));
+  // Also true of a divisor of zero.
+  f.if(high.geU(divisor), divideError(x));
+  const quotient = f.local("i64");
+  f.if(
     high.eqz(),
-    () => x.f.set(quotient, low.divU(divisor)),
-    () => x.f.set(quotient, divide128(x, high, low, divisor)),
+    () => f.set(quotient, width === 64 ? low.divU(divisor) : low.toI32().divU(divisor.toI32()).toI64U()),
+    () => {
+      const whole = width === 64 ? undefined : high.shl(width).or(low);
+      f.set(quotient, whole ? whole.divU(divisor) : x.invoke(divide128, high, low, divisor));
+    },
   );
-  return { quotient: quotient.value, remainder: x.let(low.sub(quotient.value.mul(divisor))) };
-}
+  writeQuotient(x, width, quotient.value, x.let(low.sub(quotient.value.mul(divisor))));
+});
 
 define("idiv", (x) => {
   const width = x.width(0);
   const divisor = x.readSigned(0);
-  if (width === 64) {
-    signedDivision128(x, divisor);
-    return;
+  if (width === 64) signedDivision128(x, divisor);
+  else if (width === 32) signedDivision64(x, divisor);
+  else {
+    x.f.if(divisor.eqz(), divideError(x));
+    const a = x.let(signExtend(width * 2, dividend(x, width)).toI32());
+    const small = x.let(divisor.toI32());
+    const quotient = x.let(a.divS(small).toI64S());
+    x.f.if(quotient.ne(signExtend(width, quotient)), divideError(x));
+    writeQuotient(x, width, quotient, x.let(a.toI64S().sub(quotient.mul(divisor))));
   }
-  x.f.if(divisor.eqz(), divideError(x));
-  const a = width === 32 ? dividend(x, 32) : x.let(signExtend(width * 2, dividend(x, width)));
-  // The one quotient of 32-bit IDIV that 64 bits do not hold, and WebAssembly would trap.
-  if (width === 32) x.f.if(a.eq(-1n << 63n).and(divisor.eq(-1)), divideError(x));
-  const quotient = x.let(a.divS(divisor));
-  x.f.if(quotient.ne(signExtend(width, quotient)), divideError(x));
-  writeQuotient(x, width, quotient, x.let(a.sub(quotient.mul(divisor))));
 });
+
+function signedDivision64(x: Emit, divisor: I64): void {
+  const { f } = x;
+  const a = dividend(x, 32);
+  const quotient = f.local("i64");
+  f.if(
+    // A dividend of 32 bits, the common case. The divisors that can fault or trap take the long way.
+    a.eq(a.extend32S()).and(divisor.add(1).gtU(1)),
+    () => f.set(quotient, a.toI32().divS(divisor.toI32()).toI64S()),
+    () => {
+      f.if(divisor.eqz(), divideError(x));
+      // The one quotient that 64 bits do not hold, and WebAssembly would trap.
+      f.if(a.eq(-1n << 63n).and(divisor.eq(-1)), divideError(x));
+      f.set(quotient, a.divS(divisor));
+      f.if(quotient.value.ne(quotient.value.extend32S()), divideError(x));
+    },
+  );
+  writeQuotient(x, 32, quotient.value, x.let(a.sub(quotient.value.mul(divisor))));
+}
 
 function signedDivision128(x: Emit, divisor: I64): void {
   const f = x.f;
@@ -153,7 +168,7 @@ function signedDivision128(x: Emit, divisor: I64): void {
     const divisorSign = x.let(divisor.shrS(63));
     const positiveDivisor = x.let(divisor.xor(divisorSign).sub(divisorSign));
     f.if(positiveHigh.geU(positiveDivisor), divideError(x));
-    const magnitude = unsignedDivision(x, positiveHigh, positiveLow, positiveDivisor).quotient;
+    const magnitude = x.invoke(divide128, positiveHigh, positiveLow, positiveDivisor);
     const quotientSign = x.let(sign.xor(divisorSign));
     // -2^63 is a quotient, 2^63 is not.
     f.if(magnitude.gtU(I64.const((1n << 63n) - 1n).sub(quotientSign)), divideError(x));

@@ -3,9 +3,9 @@
  * RDMSR WRMSR, RDTSC RDTSCP RDPMC RDPID, XGETBV XSETBV, RDPKRU WRPKRU, SERIALIZE (SDM vol. 2).
  */
 import { I32 } from "../../wasm/value.js";
-import { define, Register } from "../emit.js";
+import { define, type Emit, Register } from "../emit.js";
 import { Flag } from "../flags.js";
-import { helper } from "../helper.js";
+import { type Helper, helper } from "../helper.js";
 import {
   BUDGET,
   CPL,
@@ -15,6 +15,7 @@ import {
   INTERRUPT_PENDING,
   Intercepting,
   SHADOW,
+  TSC_AUX,
 } from "../state.js";
 
 const ends = { endsBlock: true } as const;
@@ -106,7 +107,6 @@ define("invpcid", (x) => x.run(invalidatePcid, x.read(0), x.linearAddress(1, "re
 for (const [mnemonic, name] of [
   ["cpuid", "cpuid"],
   ["rdmsr", "readMsr"],
-  ["rdtscp", "readTimeStampAndProcessor"],
   ["rdpmc", "readPerformanceCounter"],
   ["xgetbv", "readExtendedControl"],
   ["rdpkru", "readProtectionKeys"],
@@ -122,23 +122,27 @@ for (const [mnemonic, name] of [
   define(mnemonic, (x) => x.run(operation), ends);
 }
 
-// RDTSC: inline unless CR4.TSD forbids it or a hypervisor may want it.
-const readTimeStamp = helper("readTimeStamp");
+// RDTSC and RDTSCP: inline unless CR4.TSD forbids it or a hypervisor may want it.
 const CR4_TSD = 4;
-define("rdtsc", (x) => {
+function timeStamp(x: Emit, helped: Helper<undefined>): void {
   x.f.if(
     x
       .stateI32(INTERCEPTING)
       .and(Intercepting.timeStamp)
       .or(x.stateI32(CR4).and(CR4_TSD).ne(0).and(x.stateI32(CPL).ne(0))),
-    () => x.run(readTimeStamp),
+    () => x.run(helped),
     () => {
       const ticks = x.timeStamp();
       x.writeRegister(Register.RAX, 32, ticks);
       x.writeRegister(Register.RDX, 32, ticks.shrU(32));
+      if (x.shape.mnemonic === "rdtscp") x.writeRegister(Register.RCX, 32, x.stateI64(TSC_AUX));
     },
   );
-});
+}
+const readTimeStamp = helper("readTimeStamp");
+const readTimeStampAndProcessor = helper("readTimeStampAndProcessor");
+define("rdtsc", (x) => timeStamp(x, readTimeStamp));
+define("rdtscp", (x) => timeStamp(x, readTimeStampAndProcessor));
 
 const writeMsr = helper("writeMsr", [], "i32");
 define("wrmsr", (x) => x.control(writeMsr), ends);

@@ -14,7 +14,8 @@ interface Constant {
   readonly nearestIsUp: boolean;
 }
 
-const constants = {
+/** By the last part of the mnemonic. */
+export const constants = {
   /** log2(10). */
   l2t: { se: 0x4000, truncated: 0xd49a784bcd1b8afen, nearestIsUp: false },
   /** log2(e). */
