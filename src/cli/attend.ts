@@ -33,6 +33,9 @@ function exitStatus(exit: MachineExit): number {
     case "paused":
     case "breakpoint":
     case "watchpoint":
+    case "vm-exit":
+    case "vm-entry":
+    case "vm-entry-failure":
       return ExitStatus.poweredOff;
     case "debug-exit":
       // QEMU's convention, so that the scripts that score kvm-unit-tests work unchanged.

@@ -5,6 +5,7 @@ import { GdbServer } from "../debug/gdb/server.js";
 import { MachineTarget } from "../debug/machine-target.js";
 import { listenTcp } from "../host/node/tcp-listener.js";
 import { UsageError } from "../host/usage-error.js";
+import { InspectorExtension } from "../inspect/debug-extension.js";
 import type { Monitor } from "../inspect/monitor.js";
 import type { Machine } from "../machine/machine.js";
 import type { Observation } from "./observation.js";
@@ -42,10 +43,11 @@ export async function debugMachine(
   observation: Observation,
 ): Promise<DebuggedMachine> {
   let monitor: Monitor | undefined;
-  const runner: MachineTarget = new MachineTarget(machine, frozen, (line) => {
+  const extension = new InspectorExtension(machine, () => {
     monitor ??= observation.monitor(() => runner.end());
-    return monitor.execute(line);
+    return monitor;
   });
+  const runner: MachineTarget = new MachineTarget(machine, frozen, extension);
   const server = new GdbServer(runner);
   const listener = await listenTcp(address.host, address.port, (connection) => server.accept(connection));
   return {

@@ -1,7 +1,10 @@
 /**
- * Debian's gdb as a process that is talked to line by line.
+ * Debian's gdb as a process that is talked to line by line, and vt86 as another that waits for it.
  */
+import assert from "node:assert/strict";
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
+import { after } from "node:test";
+import { type CommandResult, vt86 } from "./vt86.test.helper.js";
 
 export const gdbVersion = /^GNU gdb.*/.exec(
   spawnSync("gdb", ["--version"], { encoding: "utf8" }).stdout ?? "",
@@ -79,4 +82,38 @@ export class Gdb {
     await this.ended;
     clearTimeout(timer);
   }
+}
+
+/** What is still there when a test has failed. */
+const leftovers: (() => unknown)[] = [];
+after(() => Promise.all(leftovers.map((end) => end())));
+
+/** It ends with the tests. */
+export function newGdb(): Gdb {
+  const gdb = new Gdb();
+  leftovers.push(() => gdb.quit());
+  return gdb;
+}
+
+export interface DebuggedVt86 {
+  readonly port: number;
+  readonly ended: Promise<CommandResult>;
+}
+
+/** Starts `vt86 run WORDS` with a debugger's port. */
+export async function startDebugged(...words: readonly string[]): Promise<DebuggedVt86> {
+  let found: (port: number) => void;
+  const port = new Promise<number>((resolve) => {
+    found = resolve;
+  });
+  const ended = vt86(["run", ...words, "--gdb", "0", "--timeout", "80"], {
+    input: (child) => {
+      leftovers.push(() => child.kill("SIGKILL"));
+      child.stderr.on("data", (text: string) => {
+        const match = /target remote 127\.0\.0\.1:(\d+)/.exec(text);
+        if (match) found(Number(match[1]));
+      });
+    },
+  });
+  return { port: await Promise.race([port, ended.then(({ stderr }) => assert.fail(stderr))]), ended };
 }

@@ -16,9 +16,8 @@ import {
   UNMAPPED,
 } from "../debug/debugged-guest.test.helper.js";
 import { UsageError } from "../host/usage-error.js";
-import { Gdb, gdbVersion } from "./gdb.test.helper.js";
+import { type Gdb, gdbVersion, newGdb, startDebugged } from "./gdb.test.helper.js";
 import { parseGdbAddress } from "./gdb-option.js";
-import { type CommandResult, vt86 } from "./vt86.test.helper.js";
 
 const folder = mkdtempSync(join(tmpdir(), "vt86-gdb-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -29,38 +28,7 @@ writeFileSync(kernel, image.data);
 const place = (name: string) => `*0x${at(name).toString(16)}`;
 const hex = (value: bigint | number) => `0x${value.toString(16)}`;
 
-/** What is still there when a test has failed. */
-const leftovers: (() => unknown)[] = [];
-after(() => Promise.all(leftovers.map((end) => end())));
-
-function newGdb(): Gdb {
-  const gdb = new Gdb();
-  leftovers.push(() => gdb.quit());
-  return gdb;
-}
-
-interface Running {
-  readonly port: number;
-  readonly ended: Promise<CommandResult>;
-}
-
-/** Starts vt86 with a debugger's port. */
-async function start(...words: readonly string[]): Promise<Running> {
-  let found: (port: number) => void;
-  const port = new Promise<number>((resolve) => {
-    found = resolve;
-  });
-  const ended = vt86(["run", "--kernel", kernel, "-m", "8M", "--gdb", "0", "--timeout", "80", ...words], {
-    input: (child) => {
-      leftovers.push(() => child.kill("SIGKILL"));
-      child.stderr.on("data", (text: string) => {
-        const match = /target remote 127\.0\.0\.1:(\d+)/.exec(text);
-        if (match) found(Number(match[1]));
-      });
-    },
-  });
-  return { port: await Promise.race([port, ended.then(({ stderr }) => assert.fail(stderr))]), ended };
-}
+const start = (...words: string[]) => startDebugged("--kernel", kernel, "-m", "8M", ...words);
 
 test("addresses of --gdb, in vt86's words and in QEMU's", () => {
   for (const [text, host, port] of [

@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import { nearestName } from "../host/nearest-name.js";
 import { UsageError } from "../host/usage-error.js";
 import { doctor } from "./doctor.js";
+import { explain } from "./explain.js";
 import { run } from "./run.js";
 
 const help = `vt86: an x86-64 PC in TypeScript
@@ -12,6 +13,7 @@ const help = `vt86: an x86-64 PC in TypeScript
 Usage: vt86 COMMAND [arguments]
 
   run [GUEST] [options]   runs a machine; 'vt86 run --help' lists the options
+  explain WHAT            asks a machine that runs of its VMCS, EPT, VM exits; 'vt86 explain --help'
   doctor                  says what this host offers
   version                 prints the version
   help                    this text
@@ -35,6 +37,7 @@ const plain =
 
 const commands: ReadonlyMap<string, Command> = new Map([
   ["run", run],
+  ["explain", explain],
   ["doctor", plain("doctor", doctor)],
   ["version", plain("version", () => printVersion().then(() => 0))],
   [

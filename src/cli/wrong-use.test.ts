@@ -47,6 +47,7 @@ const cases: readonly (readonly [words: string, message: RegExp])[] = [
   ["fly", /no command 'fly'/],
   ["--frobnicate", /no command/],
   ["doctor who", /doctor takes no arguments/],
+  ["explian vmcs", /no command 'explian'; did you mean 'explain'/],
   // Files.
   ["run", /Nothing to boot/],
   ["run --kernel MISSING", /no file .*MISSING/],

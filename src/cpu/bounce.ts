@@ -60,6 +60,8 @@ export class BounceBuffer {
   needsAlone = false;
   /** Of the guest that runs. */
   apic: ApicAccessPage | undefined;
+  /** Told of every load from a device and every store to one, as they take time. */
+  onDevice: () => void = () => {};
   /** Host address of the buffer. */
   private readonly at: number;
   private readonly bytes: Uint8Array;
@@ -158,7 +160,10 @@ export class BounceBuffer {
       const rom = this.servedBy[i] === Served.nothing;
       const host = rom ? this.physical.hostAddress(this.physicalOf[i]!, false) : this.hostOf[i]!;
       if (host !== NOT_RAM) this.bytes.copyWithin(at, host, host + length);
-      else readDevice(this.physical, this.physicalOf[i]!, length, this.view, at);
+      else {
+        readDevice(this.physical, this.physicalOf[i]!, length, this.view, at);
+        this.onDevice();
+      }
       at += length;
     }
   }
@@ -170,8 +175,10 @@ export class BounceBuffer {
       const length = this.lengthOf[i]!;
       const host = this.hostOf[i]!;
       const served = this.servedBy[i]!;
-      if (served === Served.device) writeDevice(this.physical, this.physicalOf[i]!, length, this.view, at);
-      else if (served !== Served.nothing) {
+      if (served === Served.device) {
+        writeDevice(this.physical, this.physicalOf[i]!, length, this.view, at);
+        this.onDevice();
+      } else if (served !== Served.nothing) {
         if (this.code.has(host >>> 12)) this.code.written(host, length);
         this.bytes.copyWithin(host, at, at + length);
         if (served === Served.virtualApic) this.apic?.onApicWrite(this.physicalOf[i]! & 0xfff, length);

@@ -9,3 +9,9 @@ export function isCanonical(state: CpuState, address: bigint): boolean {
   const top = BigInt.asIntN(64, address) >> ((state.cr4 & LA57) !== 0 ? 56n : 47n);
   return top === 0n || top === -1n;
 }
+
+/** @param high bits 63:32 of the address */
+export function isCanonicalHigh(state: CpuState, high: number): boolean {
+  const top = (high | 0) >> ((state.cr4 & LA57) !== 0 ? 24 : 15);
+  return top === 0 || top === -1;
+}

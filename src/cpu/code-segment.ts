@@ -3,6 +3,7 @@
  * (SDM vol. 3, 5.8), and the final loading of CS and RIP.
  */
 import { Vector } from "../isa/emit.js";
+import { RIP } from "../isa/state.js";
 import { isCanonical } from "./canonical.js";
 import type { CpuContext } from "./context.js";
 import { SegmentIndex } from "./cpu-state.js";
@@ -78,4 +79,20 @@ export function enterCode(
   writeFromDescriptor(state, SegmentIndex.CS, (selector & ~3) | cpl, descriptor);
   state.cpl = cpl;
   state.rip = rip;
+}
+
+/** As {@link enterCode} for 64-bit code, RIP as halves. */
+export function enterLongCode(
+  context: CpuContext,
+  selector: number,
+  descriptor: Descriptor,
+  cpl: number,
+  rip: number,
+  ripHigh: number,
+): void {
+  const { state } = context;
+  setAccessed(context, descriptor);
+  writeFromDescriptor(state, SegmentIndex.CS, (selector & ~3) | cpl, descriptor);
+  state.cpl = cpl;
+  state.setHalves(RIP, rip, ripHigh);
 }

@@ -61,6 +61,15 @@ export class CpuState {
   setU64(offset: number, value: bigint): void {
     this.view.setBigUint64(this.base + offset, value, true);
   }
+  /** A 64-bit field by its halves, for paths on which a bigint costs too much. */
+  setHalves(offset: number, low: number, high: number): void {
+    this.setU32(offset, low);
+    this.setU32(offset + 4, high);
+  }
+  /** Copies a 64-bit field. */
+  copy64(from: number, to: number): void {
+    this.setHalves(to, this.u32(from), this.u32(from + 4));
+  }
   /** A 64-bit field whose value is known to be below 2^53. */
   number(offset: number): number {
     return this.u32(offset) + this.u32(offset + 4) * 0x1_0000_0000;
@@ -103,6 +112,11 @@ export class CpuState {
 
   /** RFLAGS, with the lazy arithmetic flags worked out. */
   get rflags(): number {
+    if (this.u32(S.FLAG_KIND) === FlagKind.explicit) {
+      return (
+        (this.u32(S.FLAG_OTHERS) & ~ARITHMETIC_FLAGS) | (this.u32(S.FLAG_OPERAND) & ARITHMETIC_FLAGS) | 2
+      );
+    }
     const lazy = {
       result: this.u64(S.FLAG_RESULT),
       operand: this.u64(S.FLAG_OPERAND),
@@ -112,7 +126,7 @@ export class CpuState {
   }
   set rflags(value: number) {
     this.setU32(S.FLAG_OTHERS, (value & ~ARITHMETIC_FLAGS) | 2);
-    this.setU64(S.FLAG_OPERAND, BigInt(value & ARITHMETIC_FLAGS));
+    this.setHalves(S.FLAG_OPERAND, value & ARITHMETIC_FLAGS, 0);
     this.setU32(S.FLAG_KIND, FlagKind.explicit);
   }
   /** One flag bit that is not arithmetic (TF, IF, DF, NT, RF, VM, AC …). */
@@ -137,7 +151,7 @@ export class CpuState {
     return this.u32(S.CR0);
   }
   set cr0(value: number) {
-    this.setU64(S.CR0, BigInt(value >>> 0));
+    this.setHalves(S.CR0, value, 0);
   }
   get cr2(): bigint {
     return this.u64(S.CR2);
@@ -155,7 +169,7 @@ export class CpuState {
     return this.u32(S.CR4);
   }
   set cr4(value: number) {
-    this.setU64(S.CR4, BigInt(value >>> 0));
+    this.setHalves(S.CR4, value, 0);
   }
   get efer(): number {
     return this.u32(S.EFER);

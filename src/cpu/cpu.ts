@@ -13,7 +13,7 @@ import type { LocalApic } from "./apic/local-apic.js";
 import type { CpuidResult, SystemFeatures, TlbControl } from "./context.js";
 import { CpuState } from "./cpu-state.js";
 import { DebugUnit } from "./debug.js";
-import { DebuggerStops, type Watchpoint } from "./debugger.js";
+import { type BreakpointSet, DebuggerStops, type Watchpoint } from "./debugger.js";
 import type { CpuEvent } from "./event.js";
 import { deliverException, deliverInterrupt, deliverNmi } from "./exceptions.js";
 import { Fault } from "./fault.js";
@@ -21,6 +21,7 @@ import type { Intercepts } from "./intercepts.js";
 import type { LinearMemory } from "./linear-memory.js";
 import { type CodePages, Mmu } from "./mmu.js";
 import { ModeNumbers, updateMode } from "./mode.js";
+import type { Pmu } from "./pmu/pmu.js";
 import { checkSegment } from "./segment-check.js";
 import { readGuestMsr, writeGuestMsr } from "./vmx/apic-msrs.js";
 import { VmExit } from "./vmx/contract.js";
@@ -29,6 +30,15 @@ import { Guest } from "./vmx/events.js";
 import { instructionBytes, PhysicalAccess } from "./vmx/exit-memory.js";
 import { ExitReason } from "./vmx/exit-reason.js";
 import type { VmxOperation } from "./vmx/vmx-unit.js";
+
+/**
+ * How long a load from a device or a store to one takes. On a PC it is some hundred nanoseconds; so loops that poll a timer
+ * have less to do here, too.
+ */
+const DEVICE_TICKS = 250;
+
+/** As many ticks as the longest block of code has instructions. */
+const FEW_TICKS = 64;
 
 /** What the processor needs from its surroundings and its model. */
 export interface CpuParts {
@@ -91,6 +101,7 @@ export class Cpu implements VmxProcessor {
   nmiPending = false;
   /** The guest in VMX non-root operation. */
   readonly guest: Guest = new Guest(this);
+  pmu: Pmu | undefined;
   /** Present where the model has VMX, and used only there; set by whoever puts the PC together (vmx/create.ts). */
   vmx!: VmxOperation;
   readonly physicalMemory: PhysicalMemory;
@@ -103,14 +114,19 @@ export class Cpu implements VmxProcessor {
   timeline!: Timeline;
   apic!: LocalApic;
   private msrs!: MsrAccess;
-  /** Ticks that passed without instructions (HLT, pacing). */
+  /** Ticks that passed without instructions (HLT, pacing), and without cycles (HLT). */
   private skipped = 0;
+  slept = 0;
   /**
    * Asked now and then while {@link execute} works; true makes it return early, between two instructions. What the
    * guest sees does not depend on it.
    */
   shouldYield: (() => boolean) | undefined;
+  /** INIT has to be done. */
+  onInit: () => void = () => {};
   private yielding = false;
+  /** See {@link execute}. */
+  private mayEndEarly = false;
   private slowOperations = 0;
   private readonly modeNumbers = new ModeNumbers();
   private modeGeneration = 0;
@@ -139,6 +155,7 @@ export class Cpu implements VmxProcessor {
     this.physicalMemory = new PhysicalAccess(parts.memory.buffer, parts.physical, code);
     this.memory = this.mmu;
     this.tlb = this.mmu;
+    this.mmu.onDevice = () => this.wait(DEVICE_TICKS);
     this.debug = new DebugUnit(this.state, () => this.watchMemory());
     parts.physical.onChange = () => this.mmu.flushEverything();
   }
@@ -159,6 +176,7 @@ export class Cpu implements VmxProcessor {
     this.powerOn();
     if (this.guest.active) this.mmu.leaveNonRoot();
     this.guest.end();
+    this.guest.initPending = false;
     this.vmx?.leaveOperation();
     this.activity = Activity.active;
     this.haltBreaksOnMasked = this.shutdown = false;
@@ -220,6 +238,13 @@ export class Cpu implements VmxProcessor {
     if (delta <= 0) return;
     this.sliceEnd += delta;
     this.skipped += delta;
+    if (this.halted) this.slept += delta;
+  }
+
+  /** Lets time pass in the middle of an instruction. */
+  wait(ticks: number): void {
+    this.state.setU32(S.BUDGET, this.state.i32(S.BUDGET) - ticks);
+    this.skipped += ticks;
   }
 
   shortenSlice(ticks: number): void {
@@ -229,6 +254,7 @@ export class Cpu implements VmxProcessor {
   trimBudget(): void {
     const excess = this.sliceEnd - this.timeline.next;
     if (excess <= 0) return;
+    this.mayEndEarly = false;
     this.state.setU32(S.BUDGET, this.state.i32(S.BUDGET) - excess);
     this.sliceEnd -= excess;
   }
@@ -259,13 +285,18 @@ export class Cpu implements VmxProcessor {
     return this.apic.pending() >= 0 || this.apic.extIntPending;
   }
 
-  /** Executes until tick `until`, HLT, or shutdown. */
-  execute(until: number): void {
+  /**
+   * Executes until tick `until`, HLT, or shutdown.
+   * @param about nothing happens at `until`: the last few ticks before it, for which instructions would have to run one by
+   * one, may be left for the next time
+   */
+  execute(until: number, about = false): void {
     const { state } = this;
     this.yielding = false;
     while (!this.shutdown && !this.yielding) {
       const left = until - this.now();
-      if (left <= 0) return;
+      if (left <= (about ? FEW_TICKS : 0)) return;
+      this.mayEndEarly = about;
       state.setU32(S.BUDGET, Math.min(left, 0x40000000));
       this.sliceEnd = until - left + state.i32(S.BUDGET);
       this.trimBudget();
@@ -274,13 +305,17 @@ export class Cpu implements VmxProcessor {
       state.setU32(S.ATTENTION, 0);
       if (this.slowOperation() || (this.guest.active ? this.takeGuestEvent() : this.takeEvent())) continue;
       this.halted = false;
+      if (this.pmu?.asleep) this.pmu.wake();
       if (this.guest.monitorTrap) this.stepGuest();
       else if (state.u32(S.SHADOW) !== 0) this.passShadow();
       else this.engine.run();
     }
   }
 
-  /** For a debugger: one instruction, before which no interrupt is taken and no breakpoint stops. */
+  /**
+   * For a debugger: one instruction, before which no interrupt is taken and no breakpoint stops; or what is due before it
+   * in any case, such as the event that a VM entry injects.
+   */
   stepInstruction(): void {
     const { state } = this;
     const now = this.now();
@@ -288,7 +323,8 @@ export class Cpu implements VmxProcessor {
     this.sliceEnd = now + 1;
     state.setU32(S.ATTENTION, 0);
     this.debugger.pass(state.linearRip);
-    if (this.guest.monitorTrap) this.stepGuest();
+    if (this.guest.due) this.takeGuestEvent();
+    else if (this.guest.monitorTrap) this.stepGuest();
     else if (state.u32(S.SHADOW) !== 0) this.passShadow();
     else this.engine.step();
     this.debugger.pass(undefined);
@@ -408,13 +444,19 @@ export class Cpu implements VmxProcessor {
       this.state.setU32(S.ATTENTION, 1);
   };
 
-  /** INIT: true if VMX holds it back or makes a VM exit of it (SDM vol. 3, 24.8 and 26.2), false if it has to be done. */
-  takesInit(): boolean {
-    if (this.guest.active) {
+  /** INIT. In VMX operation it waits: a guest makes a VM exit of it, VMXOFF lets it through (SDM vol. 3, 24.8 and 26.2). */
+  init(): void {
+    if (!this.vmx?.operation) this.onInit();
+    else {
       this.guest.initPending = true;
-      this.lookAgain();
+      if (this.guest.active) this.lookAgain();
     }
-    return this.vmx?.operation ?? false;
+  }
+
+  releaseInit(): void {
+    if (!this.guest.initPending) return;
+    this.guest.initPending = false;
+    this.onInit();
   }
 
   /** A startup IPI: only a guest that waits for one notices. */
@@ -444,6 +486,7 @@ export class Cpu implements VmxProcessor {
 
   /** After an instruction that ran alone completed: delivers the traps that it met. */
   afterStep(): void {
+    if (this.mayEndEarly && this.state.i32(S.BUDGET) <= FEW_TICKS) this.state.setU32(S.ATTENTION, 1);
     const trap = this.debug.endInstruction();
     if (!trap) return;
     // A debug exception ends HLT (SDM vol. 2, HLT).
@@ -476,7 +519,7 @@ export class Cpu implements VmxProcessor {
   }
 
   /** Makes a debugger's breakpoints and watchpoints count from now on. Only at rest. */
-  armDebugger(breakpoints: ReadonlySet<bigint>, watchpoints: readonly Watchpoint[]): void {
+  armDebugger(breakpoints: BreakpointSet, watchpoints: readonly Watchpoint[]): void {
     if (this.debugger.arm(breakpoints, watchpoints)) this.watchMemory();
     this.engine.code.setStops(this.debugger.pageOffsets);
   }
@@ -560,6 +603,7 @@ export class Cpu implements VmxProcessor {
       this.engine?.code.retire();
     }
     this.mmu.modeChanged();
+    if (this.pmu?.watchesPrivilege) this.pmu.privilegeChanged();
   }
 
   accessRightsChanged(): void {
@@ -614,8 +658,8 @@ export class Cpu implements VmxProcessor {
     this.msrs.write(index, value);
   }
 
-  /** No performance counter is implemented: RDPMC raises #GP(0) for every index. */
-  readPerformanceCounter(): bigint {
-    throw new Fault(13, 0);
+  readPerformanceCounter(index: number): bigint {
+    if (this.pmu) return this.pmu.readCounter(index);
+    throw new Fault(Vector.GP, 0);
   }
 }

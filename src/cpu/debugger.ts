@@ -12,6 +12,12 @@ export interface Watchpoint {
   readonly access: "read" | "write" | "access";
 }
 
+/** Breakpoints by linear address. */
+export interface BreakpointSet extends Iterable<bigint> {
+  /** Whether to stop at an address in what the processor runs now. */
+  has(linear: bigint): boolean;
+}
+
 export type DebuggerStop =
   | { readonly reason: "breakpoint"; readonly address: bigint }
   /** `address` is the first byte of the watched range that was accessed. */
@@ -33,7 +39,7 @@ export type AccessWatcher = (
 export class RunAlone {}
 
 export class DebuggerStops {
-  private breakpoints: ReadonlySet<bigint> = new Set();
+  private breakpoints: BreakpointSet = new Set();
   /** Replaced as a whole when it changes. */
   watchpoints: readonly Watchpoint[] = [];
   private stop: DebuggerStop | undefined;
@@ -41,7 +47,7 @@ export class DebuggerStops {
   private passed: bigint | undefined;
 
   /** Returns whether the watchpoints are others than before. */
-  arm(breakpoints: ReadonlySet<bigint>, watchpoints: readonly Watchpoint[]): boolean {
+  arm(breakpoints: BreakpointSet, watchpoints: readonly Watchpoint[]): boolean {
     const changed = this.watchpoints !== watchpoints;
     this.breakpoints = breakpoints;
     this.watchpoints = watchpoints;
@@ -60,8 +66,7 @@ export class DebuggerStops {
 
   /** Whether to stop before the instruction at a linear address. */
   breaksAt(linear: bigint): boolean {
-    if (!this.breakpoints.has(linear)) return false;
-    if (this.passed !== linear) return true;
+    if (this.passed !== linear) return this.breakpoints.has(linear);
     this.passed = undefined;
     return false;
   }

@@ -1,34 +1,28 @@
 /**
- * Delivery of an event through the IDT in IA-32e mode (SDM vol. 3, 6.14). This is a frequent path: it reads
- * the descriptors as numbers and builds no objects.
+ * Delivery of an event through the IDT in IA-32e mode (SDM vol. 3, 6.14). This is a frequent path: addresses and
+ * values are halves (halves.ts), not bigints.
  */
 import { Register, Vector } from "../isa/emit.js";
 import { Flag } from "../isa/flags.js";
-import { GDTR_BASE, GDTR_LIMIT, IDTR_BASE, IDTR_LIMIT } from "../isa/state.js";
-import { isCanonical } from "./canonical.js";
+import { GPR, IDTR_BASE, IDTR_LIMIT, RIP } from "../isa/state.js";
+import { isCanonicalHigh } from "./canonical.js";
 import type { CpuContext } from "./context.js";
 import { SegmentIndex } from "./cpu-state.js";
-import { type Descriptor, SystemType, selectorError } from "./descriptor.js";
-import { readDescriptor, readDescriptorAt, setAccessed } from "./descriptor-table.js";
+import { SystemType, selectorError } from "./descriptor.js";
+import { readDescriptor, setAccessed } from "./descriptor-table.js";
 import { type CpuEvent, checksGatePrivilege, externalBit } from "./event.js";
 import { Fault } from "./fault.js";
-import { innerStackPointer } from "./inner-stack.js";
-import type { Privilege } from "./linear-memory.js";
+import { carry, highHalf, lowHalf } from "./halves.js";
+import { readInnerStackPointer } from "./inner-stack.js";
+import type { LinearMemory, Privilege } from "./linear-memory.js";
 import { writeFromDescriptor, writeNullSegment } from "./segment-write.js";
 import { privilegeOf } from "./stack-cursor.js";
 
 /** The IDT bit of an error code, which then holds a vector instead of a selector. */
 const ERROR_IDT = 2;
-const TABLE_LOCAL = 4;
-
-function readCodeDescriptor(context: CpuContext, selector: number, external: number): Descriptor {
-  const { state } = context;
-  const offset = selector & 0xfff8;
-  if ((selector & TABLE_LOCAL) !== 0 || offset + 7 > state.u32(GDTR_LIMIT)) {
-    return readDescriptor(context, selector, Vector.GP, external);
-  }
-  return readDescriptorAt(context, BigInt.asUintN(64, state.u64(GDTR_BASE) + BigInt(offset)));
-}
+const RSP = GPR + Register.RSP * 8;
+/** SS:RSP, RFLAGS, CS:RIP. */
+const FRAME_BYTES = 40;
 
 export function deliverLong(context: CpuContext, event: CpuEvent): void {
   const { memory, state } = context;
@@ -36,10 +30,13 @@ export function deliverLong(context: CpuContext, event: CpuEvent): void {
   const idtError = event.vector * 8 + ERROR_IDT + external;
   const oldCpl = state.cpl;
 
-  if (event.vector * 16 + 15 > state.u32(IDTR_LIMIT)) throw new Fault(Vector.GP, idtError);
-  const gateAddress = BigInt.asUintN(64, state.u64(IDTR_BASE) + BigInt(event.vector * 16));
-  const gate = memory.read(gateAddress, 8, "system");
-  const gateHigh = Number(gate >> 32n);
+  const entry = event.vector * 16;
+  if (entry + 15 > state.u32(IDTR_LIMIT)) throw new Fault(Vector.GP, idtError);
+  const idt = state.i32(IDTR_BASE);
+  const gateAt = (idt + entry) | 0;
+  const gateAtHigh = (state.i32(IDTR_BASE + 4) + carry(idt, entry)) | 0;
+  const gateLow = memory.readHalves(gateAt, gateAtHigh, "system");
+  const gateHigh = memory.upper;
   const type = (gateHigh >>> 8) & 0x1f;
   if (type !== SystemType.interruptGate32 && type !== SystemType.trapGate32) {
     throw new Fault(Vector.GP, idtError);
@@ -47,46 +44,65 @@ export function deliverLong(context: CpuContext, event: CpuEvent): void {
   if (checksGatePrivilege(event) && ((gateHigh >>> 13) & 3) < oldCpl) throw new Fault(Vector.GP, idtError);
   if ((gateHigh & 0x8000) === 0) throw new Fault(Vector.NP, idtError);
 
-  const selector = Number((gate >> 16n) & 0xffffn);
+  const selector = gateLow >>> 16;
   if ((selector & 0xfffc) === 0) throw new Fault(Vector.GP, external);
-  const code = readCodeDescriptor(context, selector, external);
+  const code = readDescriptor(context, selector, Vector.GP, external);
   const codeError = selectorError(selector, external);
   if (!code.isCode || code.dpl > oldCpl || !code.l || code.db) throw new Fault(Vector.GP, codeError);
   if (!code.present) throw new Fault(Vector.NP, codeError);
 
-  const rest = memory.read(BigInt.asUintN(64, gateAddress + 8n), 4, "system");
-  const target = (rest << 32n) | BigInt(((gateHigh & 0xffff_0000) | Number(gate & 0xffffn)) >>> 0);
-  if (!isCanonical(state, target)) throw new Fault(Vector.GP, external);
+  const target = (gateHigh & 0xffff_0000) | (gateLow & 0xffff);
+  const targetHigh = memory.readHalves((gateAt + 8) | 0, (gateAtHigh + carry(gateAt, 8)) | 0, "system");
+  if (!isCanonicalHigh(state, targetHigh)) throw new Fault(Vector.GP, external);
 
   const inner = !code.isConformingCode && code.dpl < oldCpl;
   const cpl = inner ? code.dpl : oldCpl;
   const ist = gateHigh & 7;
-  const oldRsp = state.gpr(Register.RSP);
-  let rsp = inner || ist !== 0 ? innerStackPointer(context, cpl, ist, external) : oldRsp;
-  rsp &= ~0xfn;
-  const bottom = BigInt.asUintN(64, rsp - 48n);
-  if (!isCanonical(state, bottom) || !isCanonical(state, rsp - 1n)) throw new Fault(Vector.SS, external);
+  const oldRsp = state.i32(RSP);
+  const oldRspHigh = state.i32(RSP + 4);
+  let top = oldRsp;
+  let high = oldRspHigh;
+  if (inner || ist !== 0) {
+    top = readInnerStackPointer(context, cpl, ist, external);
+    high = memory.upper;
+  }
+  top &= ~0xf;
+  const withError = event.error !== undefined;
+  if (!isCanonicalHigh(state, high + carry(top, -48)) || !isCanonicalHigh(state, high + carry(top, -1))) {
+    throw new Fault(Vector.SS, external);
+  }
 
   const flags = state.rflags | (event.resume ? Flag.RF : 0);
   const privilege: Privilege = inner ? privilegeOf(cpl) : "current";
-  const push = (value: bigint) => {
-    rsp = BigInt.asUintN(64, rsp - 8n);
-    memory.write(rsp, 8, value, privilege);
-  };
-  push(BigInt(state.selector(SegmentIndex.SS)));
-  push(oldRsp);
-  push(BigInt(flags >>> 0));
-  push(BigInt(state.selector(SegmentIndex.CS)));
-  push(event.returnRip);
-  if (event.error !== undefined) push(BigInt(event.error >>> 0));
+  push(memory, top, high, 1, state.selector(SegmentIndex.SS), 0, privilege);
+  push(memory, top, high, 2, oldRsp, oldRspHigh, privilege);
+  push(memory, top, high, 3, flags, 0, privilege);
+  push(memory, top, high, 4, state.selector(SegmentIndex.CS), 0, privilege);
+  push(memory, top, high, 5, lowHalf(event.returnRip), highHalf(event.returnRip), privilege);
+  if (withError) push(memory, top, high, 6, event.error, 0, privilege);
   setAccessed(context, code);
 
   // Nothing below can fault.
   writeFromDescriptor(state, SegmentIndex.CS, (selector & ~3) | cpl, code);
   if (inner) writeNullSegment(state, SegmentIndex.SS, cpl, cpl);
   state.cpl = cpl;
-  state.setGpr(Register.RSP, rsp);
-  state.rip = target;
+  const pushed = withError ? FRAME_BYTES + 8 : FRAME_BYTES;
+  state.setHalves(RSP, top - pushed, high + carry(top, -pushed));
+  state.setHalves(RIP, target, targetHigh);
   const cleared = Flag.TF | Flag.NT | Flag.RF | Flag.VM | (type === SystemType.interruptGate32 ? Flag.IF : 0);
   state.setFlag(cleared, false);
+}
+
+/** Writes the `index`th word (from 1) below the top of a stack. */
+function push(
+  memory: LinearMemory,
+  top: number,
+  high: number,
+  index: number,
+  value: number,
+  valueHigh: number,
+  privilege: Privilege,
+): void {
+  const below = -8 * index;
+  memory.writeHalves((top + below) | 0, (high + carry(top, below)) | 0, value, valueHigh, privilege);
 }

@@ -9,7 +9,7 @@ import { checkEntryPoint, enterCode } from "./code-segment.js";
 import type { CpuContext } from "./context.js";
 import { Rights, SegmentIndex } from "./cpu-state.js";
 import { type Descriptor, isNullSelector, SystemType, selectorError } from "./descriptor.js";
-import { linearAdd, readDescriptor, readDescriptorAt } from "./descriptor-table.js";
+import { readDescriptor, readDescriptorAt } from "./descriptor-table.js";
 import { type CpuEvent, checksGatePrivilege, externalBit } from "./event.js";
 import { Fault } from "./fault.js";
 import { enterInnerStack, innerStack } from "./inner-stack.js";
@@ -32,7 +32,7 @@ export function deliverProtected(context: CpuContext, event: CpuEvent): void {
   const external = externalBit(event);
   const idtError = event.vector * 8 + ERROR_IDT + external;
   if (event.vector * 8 + 7 > state.u32(IDTR_LIMIT)) throw new Fault(Vector.GP, idtError);
-  const gate = readDescriptorAt(context, linearAdd(context, state.u64(IDTR_BASE), event.vector * 8));
+  const gate = readDescriptorAt(context, IDTR_BASE, event.vector * 8);
   if (gate.s || ((GATE_TYPES >>> gate.type) & 1) === 0) throw new Fault(Vector.GP, idtError);
   if (checksGatePrivilege(event) && gate.dpl < state.cpl) throw new Fault(Vector.GP, idtError);
   if (!gate.present) throw new Fault(Vector.NP, idtError);

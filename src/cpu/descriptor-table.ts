@@ -2,25 +2,25 @@
  * Reading descriptors from the GDT and the LDT, and setting their accessed and busy bits. All accesses are
  * those of a supervisor whatever the CPL (SDM vol. 3, 4.6.1).
  */
-import { GDTR_BASE, GDTR_LIMIT } from "../isa/state.js";
+import { GDTR_BASE, GDTR_LIMIT, SEGMENT_BASE, SEGMENT_LIMIT } from "../isa/state.js";
 import type { CpuContext } from "./context.js";
-import { Rights, SegmentIndex } from "./cpu-state.js";
+import { type CpuState, Rights, SegmentIndex } from "./cpu-state.js";
 import { Descriptor, selectorError } from "./descriptor.js";
 import { Fault } from "./fault.js";
+import { carry } from "./halves.js";
 
 const TABLE_LOCAL = 4;
+const LDTR_BASE = SEGMENT_BASE + SegmentIndex.LDTR * 8;
 
-/** Linear address of the descriptor that a selector names, or undefined when `bytes` there exceed the table. */
-function descriptorAddress(context: CpuContext, selector: number, bytes: number): bigint | undefined {
-  const { state } = context;
-  const offset = selector & 0xfff8;
-  if ((selector & TABLE_LOCAL) !== 0) {
-    if ((state.rights(SegmentIndex.LDTR) & Rights.unusable) !== 0) return undefined;
-    if (offset + bytes - 1 > state.segment(SegmentIndex.LDTR).limit) return undefined;
-    return linearAdd(context, state.segmentBase(SegmentIndex.LDTR), offset);
-  }
-  if (offset + bytes - 1 > state.u32(GDTR_LIMIT)) return undefined;
-  return linearAdd(context, state.u64(GDTR_BASE), offset);
+/**
+ * Where in the state the base of the selector's table is (its low half), or -1 when `bytes` of the descriptor exceed
+ * the table.
+ */
+function tableBase(state: CpuState, selector: number, bytes: number): number {
+  const last = (selector & 0xfff8) + bytes - 1;
+  if ((selector & TABLE_LOCAL) === 0) return last > state.u32(GDTR_LIMIT) ? -1 : GDTR_BASE;
+  if ((state.rights(SegmentIndex.LDTR) & Rights.unusable) !== 0) return -1;
+  return last > state.u32(SEGMENT_LIMIT + SegmentIndex.LDTR * 4) ? -1 : LDTR_BASE;
 }
 
 /** Linear addresses are 32 bits wide outside IA-32e mode. */
@@ -29,29 +29,33 @@ export function linearAdd(context: CpuContext, base: bigint, offset: number): bi
   return context.state.longModeActive ? BigInt.asUintN(64, sum) : BigInt.asUintN(32, sum);
 }
 
-/** Reads an 8-byte descriptor at a linear address. */
-export function readDescriptorAt(context: CpuContext, address: bigint): Descriptor {
-  const value = context.memory.read(address, 8, "system");
-  return new Descriptor(Number(value & 0xffff_ffffn), Number(value >> 32n), address);
-}
-
-/** Reads a 16-byte descriptor (IA-32e mode). */
-export function readWideDescriptorAt(context: CpuContext, address: bigint): Descriptor {
-  const value = context.memory.read(address, 8, "system");
-  const rest = context.memory.read(BigInt.asUintN(64, address + 8n), 8, "system");
-  return new Descriptor(
-    Number(value & 0xffff_ffffn),
-    Number(value >> 32n),
-    address,
-    Number(rest & 0xffff_ffffn),
-    Number(rest >> 32n),
-  );
+/**
+ * Reads the descriptor `offset` bytes into a table.
+ * @param base where the state has the table's base
+ * @param wide it has 16 bytes (IA-32e mode)
+ */
+export function readDescriptorAt(
+  context: CpuContext,
+  base: number,
+  offset: number,
+  wide = false,
+): Descriptor {
+  const { memory, state } = context;
+  const long = state.longModeActive;
+  const start = state.i32(base);
+  const low = (start + offset) | 0;
+  const high = long ? (state.i32(base + 4) + carry(start, offset)) | 0 : 0;
+  const first = memory.readHalves(low, high, "system");
+  const second = memory.upper;
+  if (!wide) return new Descriptor(first, second, low, high);
+  const upper = memory.readHalves((low + 8) | 0, (high + carry(low, 8)) | 0, "system");
+  return new Descriptor(first, second, low, high, upper, memory.upper);
 }
 
 /** The descriptor of a selector that is not null, or undefined if it lies outside its table. */
 export function findDescriptor(context: CpuContext, selector: number): Descriptor | undefined {
-  const address = descriptorAddress(context, selector, 8);
-  return address === undefined ? undefined : readDescriptorAt(context, address);
+  const base = tableBase(context.state, selector, 8);
+  return base < 0 ? undefined : readDescriptorAt(context, base, selector & 0xfff8);
 }
 
 /**
@@ -64,9 +68,9 @@ export function readDescriptor(
   vector: number,
   external = 0,
 ): Descriptor {
-  const address = descriptorAddress(context, selector, 8);
-  if (address === undefined) throw new Fault(vector, selectorError(selector, external));
-  return readDescriptorAt(context, address);
+  const base = tableBase(context.state, selector, 8);
+  if (base < 0) throw new Fault(vector, selectorError(selector, external));
+  return readDescriptorAt(context, base, selector & 0xfff8);
 }
 
 /** As {@link readDescriptor}, for descriptors that are 16 bytes long in IA-32e mode (LDT, TSS, call gate). */
@@ -77,9 +81,9 @@ export function readSystemDescriptor(
   external = 0,
 ): Descriptor {
   if (!context.state.longModeActive) return readDescriptor(context, selector, vector, external);
-  const address = descriptorAddress(context, selector, 16);
-  if (address === undefined) throw new Fault(vector, selectorError(selector, external));
-  return readWideDescriptorAt(context, address);
+  const base = tableBase(context.state, selector, 16);
+  if (base < 0) throw new Fault(vector, selectorError(selector, external));
+  return readDescriptorAt(context, base, selector & 0xfff8, true);
 }
 
 /** Sets the accessed bit of a code or data segment in memory, if it is not set. */

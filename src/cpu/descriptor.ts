@@ -4,6 +4,7 @@
  * A descriptor is kept as its 32-bit words; the fields are read out of them by the manual's names.
  */
 import { Rights } from "./cpu-state.js";
+import { join } from "./halves.js";
 
 /** Types of system descriptors (S = 0), table 3-2. In IA-32e mode the 32-bit ones are 64 bits wide, the 16-bit ones reserved. */
 export const SystemType = {
@@ -41,18 +42,24 @@ export class Descriptor {
   /**
    * @param low bytes 0-3
    * @param high bytes 4-7
+   * @param addressLow linear address in its table, bits 31:0
+   * @param addressHigh bits 63:32
    * @param upper bytes 8-11 of a 16-byte descriptor: bits 63:32 of base or offset
    * @param last bytes 12-15
-   * @param address linear address in its table
    */
   constructor(
     readonly low: number,
     readonly high: number,
-    readonly address: bigint,
+    readonly addressLow: number,
+    readonly addressHigh: number,
     readonly upper = 0,
     readonly last = 0,
   ) {}
 
+  /** Linear address in its table. */
+  get address(): bigint {
+    return join(this.addressLow, this.addressHigh);
+  }
   get type(): number {
     return (this.high >>> 8) & 0xf;
   }

@@ -8,7 +8,7 @@ import { Control } from "../isa/helper.js";
 import { SHADOW } from "../isa/state.js";
 import type { CpuContext } from "./context.js";
 import { Fault } from "./fault.js";
-import { writeFlags } from "./flag-write.js";
+import { continueAfterFlags, writeFlags } from "./flag-write.js";
 import { Cr4 } from "./mmu.js";
 import { StackCursor } from "./stack-cursor.js";
 
@@ -49,11 +49,9 @@ export function popFlags(context: CpuContext, operandSize: number): number {
   state.setFlag(Flag.RF, false);
   if (virtual) state.setFlag(Flag.VIF, (value & Flag.IF) !== 0);
   if (state.flag(Flag.AC) !== accessControl) context.accessRightsChanged();
-  if ((!couldInterrupt && state.flag(Flag.IF)) || state.flag(Flag.TF)) {
-    state.rip = state.nextRip;
-    return Control.leave;
-  }
-  return Control.next;
+  if (continueAfterFlags(state, couldInterrupt) === Control.jump) return Control.next;
+  state.rip = state.nextRip;
+  return Control.leave;
 }
 
 /** Which flag CLI and STI work on: IF, or VIF, or none (then #GP). */

@@ -1,6 +1,7 @@
 /** Which bits of RFLAGS a return or POPF may write (SDM vol. 2, IRET and POPF). */
 import { ARITHMETIC_FLAGS, Flag } from "../isa/flags.js";
 import { Control } from "../isa/helper.js";
+import { FLAG_OTHERS, INTERRUPT_PENDING } from "../isa/state.js";
 import type { CpuState } from "./cpu-state.js";
 
 /** Writable at every privilege. */
@@ -20,15 +21,18 @@ export function returnFlagMask(state: CpuState, operandSize: number): number {
 
 /** Replaces the bits of `mask`. */
 export function writeFlags(state: CpuState, value: number, mask: number): void {
-  state.rflags = (state.rflags & ~mask) | (value & mask);
+  // The lazy flags need not be worked out if all are replaced.
+  const all = (mask & ARITHMETIC_FLAGS) === ARITHMETIC_FLAGS;
+  const old = all ? state.u32(FLAG_OTHERS) : state.rflags;
+  state.rflags = (old & ~mask) | (value & mask);
 }
 
 /**
- * How execution goes on at the state's RIP after the flags changed: through the run loop when an interrupt may
- * have become deliverable or a trap is armed.
+ * How execution goes on at the state's RIP after the flags changed: through the run loop when an interrupt has
+ * become deliverable or a trap is armed.
  * @param couldInterrupt EFLAGS.IF before
  */
 export function continueAfterFlags(state: CpuState, couldInterrupt: boolean): number {
-  const enabled = state.flag(Flag.IF) && !couldInterrupt;
+  const enabled = !couldInterrupt && state.flag(Flag.IF) && state.u32(INTERRUPT_PENDING) !== 0;
   return enabled || state.flag(Flag.TF | Flag.RF) ? Control.leave : Control.jump;
 }

@@ -3,13 +3,14 @@
  * 8.2.1, 8.7).
  */
 import { Register, Vector } from "../isa/emit.js";
-import { SEGMENT_LIMIT } from "../isa/state.js";
-import { isCanonical } from "./canonical.js";
+import { SEGMENT_BASE, SEGMENT_LIMIT } from "../isa/state.js";
+import { isCanonicalHigh } from "./canonical.js";
 import type { CpuContext } from "./context.js";
 import { type CpuState, SegmentIndex } from "./cpu-state.js";
 import { type Descriptor, selectorError } from "./descriptor.js";
 import { linearAdd } from "./descriptor-table.js";
 import { Fault } from "./fault.js";
+import { carry, join } from "./halves.js";
 import { checkStackSelector } from "./segment-load.js";
 import { writeFromDescriptor } from "./segment-write.js";
 import { privilegeOf, StackCursor, stackSegmentOf } from "./stack-cursor.js";
@@ -24,12 +25,17 @@ export interface InnerStack {
 
 /** Bit 3 of the type tells a 32-bit TSS from a 16-bit one. */
 const TSS_32BIT = 8;
+const TR_BASE = SEGMENT_BASE + SegmentIndex.TR * 8;
 
-function tssAddress(context: CpuContext, offset: number, bytes: number, external: number): bigint {
-  const { state } = context;
+function checkTss({ state }: CpuContext, offset: number, bytes: number, external: number): void {
   if (offset + bytes - 1 > state.u32(SEGMENT_LIMIT + SegmentIndex.TR * 4)) {
     throw new Fault(Vector.TS, selectorError(state.selector(SegmentIndex.TR), external));
   }
+}
+
+function tssAddress(context: CpuContext, offset: number, bytes: number, external: number): bigint {
+  const { state } = context;
+  checkTss(context, offset, bytes, external);
   return linearAdd(context, state.segmentBase(SegmentIndex.TR), offset);
 }
 
@@ -61,12 +67,27 @@ export function enterInnerStack(state: CpuState, inner: InnerStack): void {
 }
 
 /**
- * IA-32e mode: RSP from the 64-bit TSS.
+ * IA-32e mode: RSP from the 64-bit TSS. Returns bits 31:0; bits 63:32 are in the memory's `upper`.
  * @param ist interrupt stack table entry 1-7, or 0 for RSP0-RSP2 by `cpl`
  */
+export function readInnerStackPointer(
+  context: CpuContext,
+  cpl: number,
+  ist: number,
+  external: number,
+): number {
+  const { memory, state } = context;
+  const offset = ist === 0 ? 4 + cpl * 8 : 28 + ist * 8;
+  checkTss(context, offset, 8, external);
+  const base = state.i32(TR_BASE);
+  const high = (state.i32(TR_BASE + 4) + carry(base, offset)) | 0;
+  const low = memory.readHalves((base + offset) | 0, high, "system");
+  if (!isCanonicalHigh(state, memory.upper)) throw new Fault(Vector.SS, external);
+  return low;
+}
+
+/** As {@link readInnerStackPointer}, for CALL gates. */
 export function innerStackPointer(context: CpuContext, cpl: number, ist: number, external: number): bigint {
-  const at = tssAddress(context, ist === 0 ? 4 + cpl * 8 : 28 + ist * 8, 8, external);
-  const pointer = context.memory.read(at, 8, "system");
-  if (!isCanonical(context.state, pointer)) throw new Fault(Vector.SS, external);
-  return pointer;
+  const low = readInnerStackPointer(context, cpl, ist, external);
+  return join(low, context.memory.upper);
 }

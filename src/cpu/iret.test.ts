@@ -18,14 +18,36 @@ function frame(cpu: TestCpu, size: 2 | 4 | 8, ...values: (number | bigint)[]): v
 }
 
 describe("64-bit mode", () => {
-  test("to ring 3, with SS:RSP, leaving for the run loop when IF becomes 1", () => {
+  test("to ring 3, with SS:RSP, leaving for the run loop when IF becomes 1 and an interrupt waits", () => {
     const cpu = new TestCpu().longMode();
     const { state } = cpu;
+    state.setU32(S.INTERRUPT_PENDING, 1);
     frame(cpu, 8, 0x401000, Sel.userCode64, IF | 0x3002, 0x7ffe_0000n, Sel.userData32);
     assert.equal(interruptReturn(cpu, 64), Control.leave);
     assert.deepEqual([state.rip, state.gpr(4), state.cpl], [0x401000n, 0x7ffe_0000n, 3]);
     assert.equal(state.rflags, IF | 0x3002);
     assert.equal(state.selector(SegmentIndex.SS), Sel.userData32);
+  });
+
+  test("IF that becomes 1 with nothing waiting does not leave", () => {
+    const cpu = new TestCpu().longMode();
+    frame(cpu, 8, 0x401000, Sel.userCode64, IF | 0x3002, 0x7ffe_0000n, Sel.userData32);
+    assert.equal(interruptReturn(cpu, 64), Control.jump);
+    assert.equal(cpu.state.rflags, IF | 0x3002);
+  });
+
+  test("a stack that leaves the canonical addresses raises #SS, before anything is read", () => {
+    const cpu = new TestCpu().longMode();
+    cpu.state.setGpr(4, 0x7fff_ffff_ffe0n);
+    raises(cpu, 12, 0, () => interruptReturn(cpu, 64));
+    cpu.state.setGpr(4, 0x8000_0000_0000n);
+    raises(cpu, 12, 0, () => interruptReturn(cpu, 64));
+  });
+
+  test("an entry point that is not canonical raises #GP(0)", () => {
+    const cpu = new TestCpu().longMode();
+    frame(cpu, 8, 0x8000_0000_0000n, Sel.userCode64, 2, 0x5000, Sel.userData32);
+    raises(cpu, 13, 0, () => interruptReturn(cpu, 64));
   });
 
   test("the same level pops SS:RSP too, and SS may be null", () => {

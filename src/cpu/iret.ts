@@ -2,8 +2,8 @@
 import { Register, Vector } from "../isa/emit.js";
 import { Flag } from "../isa/flags.js";
 import { Control } from "../isa/helper.js";
-import { SEGMENT_LIMIT } from "../isa/state.js";
-import { isCanonical } from "./canonical.js";
+import { GPR, SEGMENT_LIMIT } from "../isa/state.js";
+import { isCanonicalHigh } from "./canonical.js";
 import { checkEntryPoint, enterCode, readReturnTarget } from "./code-segment.js";
 import type { CpuContext } from "./context.js";
 import { type CpuState, SegmentIndex } from "./cpu-state.js";
@@ -12,10 +12,14 @@ import { checkVirtualInterrupt } from "./entered-fault.js";
 import { returnOutward } from "./far-return.js";
 import { Fault } from "./fault.js";
 import { continueAfterFlags, FLAGS_16, returnFlagMask, writeFlags } from "./flag-write.js";
+import { carry, lowHalf } from "./halves.js";
+import type { LinearMemory } from "./linear-memory.js";
 import { Cr4 } from "./mmu.js";
 import { writeRealSegment, writeV86Segment } from "./segment-write.js";
 import { StackCursor } from "./stack-cursor.js";
 import { returnFromTask } from "./task-switch.js";
+
+const RSP = GPR + Register.RSP * 8;
 
 /** Bits that a 32-bit IRET loads in real-address mode: all but VM, VIF and VIP. */
 const REAL_FLAGS_32 = FLAGS_16 | Flag.RF | Flag.AC | Flag.ID;
@@ -110,7 +114,7 @@ function returnProtected(context: CpuContext, operandSize: number): void {
   } else {
     const pointer = stack.pop(size);
     const stackSelector = Number(stack.pop(size) & 0xffffn);
-    returnOutward(context, selector, descriptor, rip, stackSelector, pointer);
+    returnOutward(context, selector, descriptor, lowHalf(rip), 0, stackSelector, lowHalf(pointer), 0);
   }
   writeFlags(state, flags, mask);
 }
@@ -141,20 +145,31 @@ function returnToV86(
 /** 64-bit mode always pops SS:RSP. */
 function returnLong(context: CpuContext, operandSize: number): void {
   const { memory, state } = context;
-  const size = (operandSize / 8) as 2 | 4 | 8;
-  const rsp = state.gpr(Register.RSP);
-  const step = BigInt(size);
-  if (!isCanonical(state, rsp) || !isCanonical(state, BigInt.asUintN(64, rsp + step * 5n - 1n))) {
+  const bytes = operandSize >> 3;
+  const rsp = state.i32(RSP);
+  const rspHigh = state.i32(RSP + 4);
+  if (!isCanonicalHigh(state, rspHigh) || !isCanonicalHigh(state, rspHigh + carry(rsp, bytes * 5 - 1))) {
     throw new Fault(Vector.SS, 0);
   }
-  const at = (index: bigint) => memory.read(BigInt.asUintN(64, rsp + step * index), size);
-  const rip = at(0n);
-  const selector = Number(at(1n) & 0xffffn);
-  const flags = Number(at(2n) & 0xffff_ffffn);
-  const pointer = at(3n);
-  const stackSelector = Number(at(4n) & 0xffffn);
+  const rip = readWord(memory, rsp, rspHigh, 0, bytes);
+  const ripHigh = memory.upper;
+  const selector = readWord(memory, rsp, rspHigh, 1, bytes) & 0xffff;
+  const flags = readWord(memory, rsp, rspHigh, 2, bytes);
+  const pointer = readWord(memory, rsp, rspHigh, 3, bytes);
+  const pointerHigh = memory.upper;
+  const stackSelector = readWord(memory, rsp, rspHigh, 4, bytes) & 0xffff;
   const descriptor = readReturnTarget(context, selector);
   const mask = returnFlagMask(state, operandSize);
-  returnOutward(context, selector, descriptor, rip, stackSelector, pointer);
+  returnOutward(context, selector, descriptor, rip, ripHigh, stackSelector, pointer, pointerHigh);
   writeFlags(state, flags, mask);
+}
+
+/** Reads word `index` of a stack, zero-extended, as `memory.readHalves` does. */
+function readWord(memory: LinearMemory, low: number, high: number, index: number, bytes: number): number {
+  const offset = index * bytes;
+  const at = (low + offset) | 0;
+  const atHigh = (high + carry(low, offset)) | 0;
+  return bytes === 8
+    ? memory.readHalves(at, atHigh, "current")
+    : memory.readShort(at, atHigh, bytes === 4 ? 4 : 2, "current");
 }

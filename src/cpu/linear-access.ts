@@ -6,6 +6,7 @@ import { NOT_RAM, type PhysicalMap } from "../memory/physical.js";
 import { readDevice, writeDevice } from "./bounce.js";
 import type { CodePages } from "./code-pages.js";
 import type { CpuState } from "./cpu-state.js";
+import { highHalf, join, lowHalf } from "./halves.js";
 import type { LinearMemory, Privilege } from "./linear-memory.js";
 import type { ApicAccessPage } from "./vmx/ept-guest.js";
 
@@ -24,9 +25,7 @@ export abstract class LinearAccess implements LinearMemory {
   protected readonly view: DataView;
   /** Physical address, after {@link locate} answered NOT_RAM. */
   protected located = 0;
-  /** Low and high half of a linear address. */
-  private readonly halves = new Int32Array(2);
-  private readonly whole = new BigInt64Array(this.halves.buffer);
+  upper = 0;
 
   constructor(
     protected readonly state: CpuState,
@@ -51,9 +50,11 @@ export abstract class LinearAccess implements LinearMemory {
   /** Told of every access before it is made; data breakpoints and watchpoints ask for it. */
   protected abstract accessed(address: bigint, length: number, write: boolean): void;
 
+  /** Accesses may be watched: {@link accessed} wants to know. */
+  protected abstract readonly watching: boolean;
+
   private locateAt(address: bigint, write: boolean, privilege: Privilege): number {
-    this.whole[0] = address;
-    return this.locate(this.halves[0]!, this.wide ? this.halves[1]! : 0, write, privilege);
+    return this.locate(lowHalf(address), this.wide ? highHalf(address) : 0, write, privilege);
   }
 
   /** The pieces of a linear range; all are translated before the first is used. */
@@ -127,6 +128,38 @@ export abstract class LinearAccess implements LinearMemory {
     const bytes = new Uint8Array(size);
     for (let i = 0; i < size; i++) bytes[i] = Number((value >> BigInt(8 * i)) & 0xffn);
     this.writeBytes(address, bytes, privilege);
+  }
+
+  readHalves(low: number, high: number, privilege: Privilege): number {
+    if ((low & 0xfff) <= 4096 - 8 && !this.watching) {
+      const host = this.locate(low, this.wide ? high : 0, false, privilege);
+      if (host !== NOT_RAM) {
+        this.upper = this.view.getInt32(host + 4, true);
+        return this.view.getInt32(host, true);
+      }
+    }
+    const value = this.read(join(low, high), 8, privilege);
+    this.upper = highHalf(value);
+    return lowHalf(value);
+  }
+
+  readShort(low: number, high: number, size: 2 | 4, privilege: Privilege): number {
+    const value = this.read(join(low, high), size, privilege);
+    this.upper = 0;
+    return lowHalf(value);
+  }
+
+  writeHalves(low: number, high: number, valueLow: number, valueHigh: number, privilege: Privilege): void {
+    if ((low & 0xfff) <= 4096 - 8 && !this.watching) {
+      const host = this.locate(low, this.wide ? high : 0, true, privilege);
+      if (host !== NOT_RAM) {
+        if (this.code.has(host >>> 12)) this.code.written(host, 8);
+        this.view.setInt32(host, valueLow, true);
+        this.view.setInt32(host + 4, valueHigh, true);
+        return;
+      }
+    }
+    this.write(join(low, high), 8, join(valueLow, valueHigh), privilege);
   }
 
   /** Reads a device, or a guest's APIC-access page. */

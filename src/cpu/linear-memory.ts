@@ -18,6 +18,17 @@ export interface LinearMemory {
   /** Reads `size` bytes, little endian, at a linear address. Checks canonical form (#GP(0)). */
   read(address: bigint, size: 1 | 2 | 4 | 8, privilege?: Privilege): bigint;
   write(address: bigint, size: 1 | 2 | 4 | 8, value: bigint, privilege?: Privilege): void;
+  /**
+   * Reads 8 bytes, address and value as halves (halves.ts): what frequent paths use. Returns bits 31:0 and leaves bits
+   * 63:32 in {@link upper}.
+   */
+  readHalves(low: number, high: number, privilege: Privilege): number;
+  /** Bits 63:32 of what {@link readHalves} has read. */
+  readonly upper: number;
+  /** As {@link readHalves} for 2 or 4 bytes, zero-extended. */
+  readShort(low: number, high: number, size: 2 | 4, privilege: Privilege): number;
+  /** The reverse of {@link readHalves}. */
+  writeHalves(low: number, high: number, valueLow: number, valueHigh: number, privilege: Privilege): void;
   readBytes(address: bigint, length: number, privilege?: Privilege): Uint8Array;
   /** All pages are checked before the first byte is written. */
   writeBytes(address: bigint, bytes: Uint8Array, privilege?: Privilege): void;

@@ -104,7 +104,8 @@ export function updateMode(state: CpuState, numbers: ModeNumbers): void {
   const isFlat = !long && flatData(state);
   if (isFlat) mode |= Mode.FLAT;
   state.setU32(FLAT, isFlat ? 1 : 0);
-  let tag = BigInt(mode) << 52n;
+  // The upper half of the tag; the lower one is 0.
+  let tag = mode << 20;
   if (!long) {
     const { limit, base } = state.segment(SegmentIndex.CS);
     numbers.prune();
@@ -115,14 +116,11 @@ export function updateMode(state: CpuState, numbers: ModeNumbers): void {
     const flat = place === 0 && limit === 0xffffffff;
     const real = place !== 0 && place % 16 === 0 && place < 0x100000 && limit === 0xffff;
     const number = flat || real ? place / 16 : numbers.base(place, limitNumber);
-    tag ^= BigInt(number) << 32n;
+    tag ^= number;
   }
   state.setU32(MODE, mode);
-  state.setU64(MODE_TAG, tag);
-  const stackMask = long
-    ? 0xffffffffffffffffn
-    : (state.rights(SegmentIndex.SS) & Rights.DB) !== 0
-      ? 0xffffffffn
-      : 0xffffn;
-  state.setU64(STACK_MASK, stackMask);
+  state.setU32(MODE_TAG, 0);
+  state.setU32(MODE_TAG + 4, tag);
+  state.setU32(STACK_MASK, long || (state.rights(SegmentIndex.SS) & Rights.DB) !== 0 ? 0xffffffff : 0xffff);
+  state.setU32(STACK_MASK + 4, long ? 0xffffffff : 0);
 }

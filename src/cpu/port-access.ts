@@ -10,6 +10,12 @@ import { Fault } from "./fault.js";
 
 export type PortSize = 1 | 2 | 4;
 
+/**
+ * How long IN and OUT take: about a microsecond, as on a PC. Software counts on that (an OUT to port 80h is a delay to it),
+ * and loops that poll a port until some time has passed have less to do.
+ */
+export const PORT_TICKS = 1000;
+
 /** Where a 32-bit or 64-bit TSS holds the offset of the bitmap. */
 const IO_MAP_BASE = 0x66;
 /** Bit 3 of a TSS's type: not a 16-bit one, which has no bitmap. */
@@ -39,7 +45,9 @@ export function portIn(context: CpuContext, operand: number, size: PortSize, imm
   requirePort(context, port, size);
   context.intercepts?.port({ port, size, write: false, immediate });
   context.debug.portBreakpoint(port, size);
-  return context.ports.read(port, size);
+  const value = context.ports.read(port, size);
+  context.wait(PORT_TICKS);
+  return value;
 }
 
 /** OUT. */
@@ -55,4 +63,5 @@ export function portOut(
   context.intercepts?.port({ port, size, write: true, immediate });
   context.debug.portBreakpoint(port, size);
   context.ports.write(port, size, size === 4 ? value >>> 0 : value & (size === 2 ? 0xffff : 0xff));
+  context.wait(PORT_TICKS);
 }

@@ -4,7 +4,7 @@
  */
 import { Register } from "../isa/emit.js";
 import type { CpuContext } from "./context.js";
-import { type PortSize, requirePort } from "./port-access.js";
+import { PORT_TICKS, type PortSize, requirePort } from "./port-access.js";
 
 /** How the instruction accesses: one word of the helpers' parameters. */
 export const StringAccess = {
@@ -48,6 +48,7 @@ export function portStringIn(context: CpuContext, operand: bigint, access: numbe
   context.debug.dataBreakpoint(linear, size, true);
   context.debug.portBreakpoint(port, size);
   memory.write(linear, size, BigInt(context.ports.read(port, size)));
+  context.wait(PORT_TICKS);
 }
 
 /** OUTS: one element from memory to the port in DX. */
@@ -60,4 +61,5 @@ export function portStringOut(context: CpuContext, operand: bigint, access: numb
   context.debug.dataBreakpoint(linear, size, false);
   context.debug.portBreakpoint(port, size);
   context.ports.write(port, size, Number(value));
+  context.wait(PORT_TICKS);
 }

@@ -69,7 +69,8 @@ describe("SYSRET", () => {
     const { state } = cpu;
     state.setGpr(1, 0x40_1000n);
     state.setGpr(11, 0xffff_feffn);
-    assert.equal(systemReturn(cpu, 64), Control.leave, "IF became 1");
+    state.setU32(S.INTERRUPT_PENDING, 1);
+    assert.equal(systemReturn(cpu, 64), Control.leave, "IF became 1 and an interrupt waits");
     assert.deepEqual([state.rip, state.cpl], [0x40_1000n, 3]);
     assert.equal(state.rflags, 0x3c_7ed7, "RF, VM and reserved bits stay clear");
     assert.deepEqual(state.segment(CS), { selector: 0x33, base: 0n, limit: 0xffff_ffff, rights: 0xa0fb });

@@ -5,8 +5,8 @@
 import { Register, Vector } from "../isa/emit.js";
 import { Flag } from "../isa/flags.js";
 import { Control } from "../isa/helper.js";
-import { CSTAR, FMASK, LSTAR, STAR } from "../isa/state.js";
-import { isCanonical } from "./canonical.js";
+import { CSTAR, FMASK, GPR, LSTAR, NEXT_RIP, RIP, STAR } from "../isa/state.js";
+import { isCanonicalHigh } from "./canonical.js";
 import type { CpuContext } from "./context.js";
 import { type CpuState, Rights, SegmentIndex } from "./cpu-state.js";
 import { Dr6 } from "./debug.js";
@@ -50,14 +50,14 @@ export function systemCall(context: CpuContext): number {
   const selector = state.u32(STAR + 4) & 0xfffc;
   if (!state.longModeActive) return legacySystemCall(context, selector);
   const flags = state.rflags & ~Flag.RF;
-  const target = state.u64(state.long ? LSTAR : CSTAR);
-  state.setGpr(Register.RCX, state.nextRip);
-  state.setGpr(R11, BigInt(flags));
+  const target = state.long ? LSTAR : CSTAR;
+  state.copy64(NEXT_RIP, GPR + Register.RCX * 8);
+  state.setGpr32(R11, flags);
   state.rflags = flags & ~state.u32(FMASK);
   flatCode(state, selector, 64, 0);
   flatStack(state, selector + 8, 0);
   state.cpl = 0;
-  state.rip = target;
+  state.copy64(target, RIP);
   context.modeChanged();
   return concludeStep(context, Control.jump);
 }
@@ -93,15 +93,17 @@ export function systemReturn(context: CpuContext, operandSize: number): number {
   const { state } = context;
   const couldInterrupt = state.flag(Flag.IF);
   const selector = state.u32(STAR + 4) >>> 16;
-  const rcx = state.gpr(Register.RCX);
+  const rcx = GPR + Register.RCX * 8;
   if (operandSize === 64 && state.longModeActive) {
     // Intel checks RCX while still in ring 0; AMD loads it, and the fetch in ring 3 faults.
-    if (context.features.vendor === "intel" && !isCanonical(state, rcx)) throw new Fault(Vector.GP, 0);
+    if (context.features.vendor === "intel" && !isCanonicalHigh(state, state.i32(rcx + 4))) {
+      throw new Fault(Vector.GP, 0);
+    }
     flatCode(state, ((selector + 16) & 0xffff) | 3, 64, DPL3);
-    state.rip = rcx;
+    state.copy64(rcx, RIP);
   } else {
     flatCode(state, selector | 3, 32, DPL3);
-    state.rip = BigInt.asUintN(32, rcx);
+    state.setHalves(RIP, state.u32(rcx), 0);
   }
   flatStack(state, ((selector + 8) & 0xffff) | 3, DPL3);
   if (state.longModeActive) state.rflags = (state.gpr32(R11) & SYSRET_FLAGS) | 2;

@@ -9,6 +9,7 @@ import { CpuState, Rights, SegmentIndex } from "./cpu-state.js";
 import { DebugUnit } from "./debug.js";
 import type { CpuEvent } from "./event.js";
 import { Fault } from "./fault.js";
+import { highHalf, join, lowHalf } from "./halves.js";
 import type { Intercepts } from "./intercepts.js";
 import type { LinearMemory, Privilege } from "./linear-memory.js";
 import { writeSegment } from "./segment-write.js";
@@ -65,6 +66,19 @@ export class TestMemory implements LinearMemory {
     const at = this.at(address, size, true, privilege);
     for (let i = 0; i < size; i++) this.view.setUint8(at + i, Number((value >> BigInt(8 * i)) & 0xffn));
   }
+  upper = 0;
+  readHalves(low: number, high: number, privilege: Privilege): number {
+    const value = this.read(join(low, high), 8, privilege);
+    this.upper = highHalf(value);
+    return lowHalf(value);
+  }
+  readShort(low: number, high: number, size: 2 | 4, privilege: Privilege): number {
+    this.upper = 0;
+    return lowHalf(this.read(join(low, high), size, privilege));
+  }
+  writeHalves(low: number, high: number, valueLow: number, valueHigh: number, privilege: Privilege): void {
+    this.write(join(low, high), 8, join(valueLow, valueHigh), privilege);
+  }
   readBytes(address: bigint, length: number, privilege: Privilege = "current"): Uint8Array {
     const at = this.at(address, length, false, privilege);
     return new Uint8Array(this.view.buffer, MEMORY_AT + at, length).slice();
@@ -95,6 +109,7 @@ export class TestCpu implements CpuContext {
   taskPriority = 0;
   modeChanges = 0;
   shutdowns = 0;
+  waited = 0;
   halts: string[] = [];
   flushes: string[] = [];
   portLog: string[] = [];
@@ -142,6 +157,9 @@ export class TestCpu implements CpuContext {
   }
   requestShutdown(): void {
     this.shutdowns++;
+  }
+  wait(ticks: number): void {
+    this.waited += ticks;
   }
   tsc(): bigint {
     return 0x1_2345_6789n;

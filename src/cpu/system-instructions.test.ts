@@ -6,7 +6,7 @@ import * as S from "../isa/state.js";
 import { clearInterruptFlag, popFlags, setAccessControl, setInterruptFlag } from "./flag-instructions.js";
 import { halt, monitor, monitorWait } from "./halt.js";
 import * as machine from "./machine-registers.js";
-import { portIn, portOut } from "./port-access.js";
+import { PORT_TICKS, portIn, portOut } from "./port-access.js";
 import { checkPortString, portStringIn, portStringOut } from "./port-string.js";
 import { raises, TestCpu, TSS } from "./system-fixture.test.helper.js";
 import { loadTable, storeTable } from "./table-registers.js";
@@ -91,6 +91,7 @@ describe("ports", () => {
     assert.equal(portIn(cpu, 0x1_0060, 1, false), 0xab);
     portOut(cpu, 0x80, 2, -1, true);
     assert.deepEqual(cpu.portLog, ["in 60 1", "out 80 2 ffff"]);
+    assert.equal(cpu.waited, 2 * PORT_TICKS);
   });
 
   test("above IOPL the bitmap of the TSS decides; a set bit refuses", () => {

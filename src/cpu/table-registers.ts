@@ -34,15 +34,15 @@ export function storeTable(context: CpuContext, which: number, linear: bigint): 
 export function loadTable(context: CpuContext, which: number, linear: bigint, operandSize: number): void {
   requireRing0(context);
   context.intercepts?.instruction(which === TableRegister.GDTR ? "lgdt" : "lidt", linear);
-  const { state } = context;
-  const bytes = context.memory.readBytes(BigInt.asUintN(64, linear), sizeOf(context));
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const { state, memory } = context;
+  const tableLimit = Number(memory.read(BigInt.asUintN(64, linear), 2));
+  const baseAt = BigInt.asUintN(64, linear + 2n);
   let address: bigint;
-  if (bytes.length === 10) {
-    address = view.getBigUint64(2, true);
+  if (state.long) {
+    address = memory.read(baseAt, 8);
     if (!isCanonical(state, address)) throw new Fault(Vector.GP, 0);
-  } else address = BigInt(operandSize === 16 ? view.getUint32(2, true) & 0xff_ffff : view.getUint32(2, true));
+  } else address = memory.read(baseAt, 4) & (operandSize === 16 ? 0xff_ffffn : 0xffff_ffffn);
   const { base, limit } = fields(which);
-  state.setU32(limit, view.getUint16(0, true));
+  state.setU32(limit, tableLimit);
   state.setU64(base, address);
 }

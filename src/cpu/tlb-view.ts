@@ -17,10 +17,47 @@ export const VIEW_BYTES = TLB_BYTES * 2 + JUMP_BYTES;
 /** What all words of an empty jump cache are. No RIP has it for a tag: bits 48-51 of a canonical address are equal. */
 const NO_RIP = 0x00010000;
 
+/** The slot of the jump cache that belongs to the low half of a RIP; generated code computes the same. */
+const jumpSlot = (rip: number): number => (rip ^ (rip >>> 10)) & (JUMP_ENTRIES - 1);
+
 /** An empty table. Its tags have the index bits of other slots: no address that is looked up in a slot matches. */
 const emptyTag = (index: number): number => (index ^ 1) << 12;
 const EMPTY_TABLE = new Int32Array(TLB_BYTES / 4);
 for (let i = 0; i < TLB_ENTRIES; i++) EMPTY_TABLE[i * 4] = emptyTag(i);
+
+/** Slots that are remembered as filled; with more, a table is emptied as a whole. */
+const FEW_SLOTS = 256;
+
+/** The slots of a table that may hold something, as long as they are few: emptying them costs less than the whole. */
+class FilledSlots {
+  private readonly slots = new Uint16Array(FEW_SLOTS);
+  /** Above {@link FEW_SLOTS}: too many. */
+  private count = 0;
+
+  /** A slot may be noted more than once. */
+  note(slot: number): void {
+    if (this.count < FEW_SLOTS) this.slots[this.count++] = slot;
+    else this.count = FEW_SLOTS + 1;
+  }
+
+  get few(): boolean {
+    return this.count <= FEW_SLOTS;
+  }
+  get length(): number {
+    return this.count;
+  }
+  at(i: number): number {
+    return this.slots[i]!;
+  }
+
+  /** The slots from `count` on are empty now; those before it may have been replaced with {@link keep}. */
+  truncate(count: number): void {
+    this.count = count;
+  }
+  keep(i: number, slot: number): void {
+    this.slots[i] = slot;
+  }
+}
 
 /** Code pages of one view that are remembered. */
 const MOST_CODE_PAGES = 16384;
@@ -64,40 +101,78 @@ export class TlbView {
   /** Pages with code in the jump cache, and their physical addresses. */
   readonly codePages = new Map<number, number>();
   private readonly words: Int32Array;
+  private readonly readSlots = new FilledSlots();
+  private readonly writeSlots = new FilledSlots();
+  private readonly jumpSlots = new FilledSlots();
 
   constructor(memory: ArrayBuffer, at: number) {
     this.words = new Int32Array(memory);
     this.read = at;
     this.write = at + TLB_BYTES;
     this.jump = at + TLB_BYTES * 2;
-    this.flush();
+    this.words.set(EMPTY_TABLE, this.read >>> 2);
+    this.words.set(EMPTY_TABLE, this.write >>> 2);
+    this.words.fill(NO_RIP, this.jump >>> 2, (this.jump + JUMP_BYTES) >>> 2);
   }
 
   /** Drops everything. */
   flush(): void {
-    this.words.set(EMPTY_TABLE, this.read >>> 2);
-    this.words.set(EMPTY_TABLE, this.write >>> 2);
-    this.largeRegions.clear();
-    this.hugeRegions.clear();
+    this.empty(this.read, this.readSlots);
+    this.empty(this.write, this.writeSlots);
+    // To clear a set takes longer than to see that there is nothing in it.
+    if (this.largeRegions.size > 0) this.largeRegions.clear();
+    if (this.hugeRegions.size > 0) this.hugeRegions.clear();
     this.flushCode();
+  }
+
+  private empty(table: number, slots: FilledSlots): void {
+    if (slots.few) for (let i = 0; i < slots.length; i++) this.clear(table, slots.at(i));
+    else this.words.set(EMPTY_TABLE, table >>> 2);
+    slots.truncate(0);
+  }
+
+  /**
+   * The jump cache's slot for a RIP may be filled from now on. Whoever fills one has had the RIP's page translated
+   * after the last flush, and that notes it.
+   */
+  noteJump(rip: number): void {
+    this.jumpSlots.note(jumpSlot(rip));
   }
 
   /** Drops the jump cache and the fetch translations. */
   flushCode(): void {
-    this.words.fill(NO_RIP, this.jump >>> 2, (this.jump + JUMP_BYTES) >>> 2);
-    this.codePages.clear();
+    const { words, jumpSlots } = this;
+    if (jumpSlots.few) {
+      for (let i = 0; i < jumpSlots.length; i++) {
+        const at = (this.jump >>> 2) + jumpSlots.at(i) * 4;
+        words[at] = words[at + 1] = NO_RIP;
+      }
+    } else words.fill(NO_RIP, this.jump >>> 2, (this.jump + JUMP_BYTES) >>> 2);
+    jumpSlots.truncate(0);
+    if (this.codePages.size > 0) this.codePages.clear();
   }
 
   /** Drops all but global translations (a write of CR3 without PCIDs). */
   flushNonGlobal(): void {
-    const { words } = this;
-    const read = this.read >>> 2;
-    const write = this.write >>> 2;
-    for (let i = 0; i < TLB_ENTRIES; i++) {
-      if (words[read + i * 4 + 3] === 0) this.clear(this.read, i);
-      if (words[write + i * 4 + 3] === 0) this.clear(this.write, i);
-    }
+    this.clearWhere(this.read, this.readSlots, (at) => this.words[at + 3] === 0);
+    this.clearWhere(this.write, this.writeSlots, (at) => this.words[at + 3] === 0);
     this.flushCode();
+  }
+
+  /** Empties those slots of a table for whose first word `which` says so. */
+  private clearWhere(table: number, slots: FilledSlots, which: (at: number) => boolean): void {
+    const first = table >>> 2;
+    if (!slots.few) {
+      for (let i = 0; i < TLB_ENTRIES; i++) if (which(first + i * 4)) this.clear(table, i);
+      return;
+    }
+    let kept = 0;
+    for (let i = 0; i < slots.length; i++) {
+      const slot = slots.at(i);
+      if (which(first + slot * 4)) this.clear(table, slot);
+      else slots.keep(kept++, slot);
+    }
+    slots.truncate(kept);
   }
 
   /** Drops what concerns one linear address. */
@@ -125,7 +200,9 @@ export class TlbView {
     shift: number,
   ): void {
     if (shift > 12 && this.manyRegions) this.flush();
-    const at = ((table === "read" ? this.read : this.write) >>> 2) + ((low >>> 12) & (TLB_ENTRIES - 1)) * 4;
+    const slot = (low >>> 12) & (TLB_ENTRIES - 1);
+    const at = ((table === "read" ? this.read : this.write) >>> 2) + slot * 4;
+    if (this.words[at] === emptyTag(slot)) (table === "read" ? this.readSlots : this.writeSlots).note(slot);
     this.words[at] = low & ~0xfff;
     this.words[at + 1] = high;
     this.words[at + 2] = addend;
@@ -175,11 +252,12 @@ export class TlbView {
 
   /** Removes write translations that lead to a host page (it now holds decoded code). */
   protectHostPage(host: number): void {
-    const first = this.write >>> 2;
-    for (let i = 0; i < TLB_ENTRIES; i++) {
-      const at = first + i * 4;
-      if ((((this.words[at]! + this.words[at + 2]!) ^ host) & ~0xfff) === 0) this.clear(this.write, i);
-    }
+    const { words } = this;
+    this.clearWhere(
+      this.write,
+      this.writeSlots,
+      (at) => (((words[at]! + words[at + 2]!) ^ host) & ~0xfff) === 0,
+    );
   }
 
   private clear(table: number, index: number): void {

@@ -63,7 +63,7 @@ test("steps to the end: the last one tells the status", async () => {
   const { machine, target, ended } = await start(true);
   target.setBreakpoint("hardware", at("saved"), 1);
   await target.resume();
-  target.writeMemory("linear", BigInt(END), Uint8Array.of(1));
+  target.writeMemory(BigInt(END), Uint8Array.of(1));
   let last = await target.step();
   for (let i = 0; i < 10 && last.exited === undefined; i++) last = await target.step();
   assert.deepEqual(last, { signal: 5, exited: EXIT_CODE * 2 + 1 });

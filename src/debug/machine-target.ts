@@ -1,11 +1,20 @@
 /**
  * A machine as a debugger's target: it runs when the debugger says so, and while none is attached.
  */
-import { LONGEST_WATCHPOINT, type Watchpoint } from "../machine/debug-control.js";
+import {
+  type BreakpointScope,
+  isDebuggerStop,
+  LONGEST_WATCHPOINT,
+  type Translation,
+  type Watchpoint,
+} from "../machine/debug-control.js";
 import type { Machine, MachineExit } from "../machine/machine.js";
+import { BreakpointTable } from "./breakpoint-table.js";
+import type { DebugExtension } from "./extension.js";
 import type { BreakpointKind, DebugTarget, MemoryView, StopReason } from "./gdb/target.js";
 import { gdbRegisters } from "./gdb/target-description.js";
-import { type MonitorExtension, monitorCommand } from "./monitor.js";
+import { machineCommands, monitorCommand } from "./monitor.js";
+import { type TargetSettings, targetCommands } from "./target-commands.js";
 
 const SIGINT = 2;
 const SIGTRAP = 5;
@@ -18,25 +27,29 @@ function exitCode(exit: MachineExit): number {
   return exit.reason === "triple-fault" ? 1 : 0;
 }
 
-export class MachineTarget implements DebugTarget {
-  /** Breakpoints by kind: GDB may set several at one address. */
-  private readonly breakpoints = { software: new Set<bigint>(), hardware: new Set<bigint>() };
+export class MachineTarget implements DebugTarget, TargetSettings {
+  memoryView: MemoryView = "current";
+  private readonly breakpoints: BreakpointTable;
   /** Ends the wait of {@link run} for the debugger. */
   private wake: () => void = () => {};
   /** Tells the debugger why the machine stopped. */
   private tell: ((reason: StopReason) => void) | undefined;
   private interrupting = false;
   private over = false;
+  /** The guest ran when the debugger came. */
+  private foundRunning = false;
 
   /**
    * @param frozen the machine waits for the debugger before its first instruction
-   * @param more answers `monitor` commands that monitor.ts does not know
+   * @param extension what is known of VT-x
    */
   constructor(
     private readonly machine: Machine,
     private frozen = false,
-    private readonly more?: MonitorExtension,
-  ) {}
+    private readonly extension?: DebugExtension,
+  ) {
+    this.breakpoints = new BreakpointTable(machine.debug);
+  }
 
   /** Runs the machine, as far as debuggers let it, until the guest ends or {@link end} is called. */
   async run(): Promise<MachineExit> {
@@ -53,7 +66,7 @@ export class MachineTarget implements DebugTarget {
         continue;
       }
       const exit = await this.machine.run();
-      if (exit.reason === "breakpoint" || exit.reason === "watchpoint") this.stopped(this.reasonOf(exit));
+      if (isDebuggerStop(exit.reason)) this.stopped(this.reasonOf(exit));
       else if (exit.reason === "paused" && this.interrupting) this.stopped({ signal: SIGINT });
       else {
         this.stopped({ signal: SIGTRAP, exited: exitCode(exit) });
@@ -78,18 +91,25 @@ export class MachineTarget implements DebugTarget {
   }
 
   private reasonOf(exit: MachineExit): StopReason {
-    if (exit.reason === "watchpoint") {
-      return { signal: SIGTRAP, watch: { kind: exit.access, address: exit.address } };
+    switch (exit.reason) {
+      case "watchpoint":
+        return { signal: SIGTRAP, watch: { kind: exit.access, address: exit.address } };
+      case "breakpoint":
+        return { signal: SIGTRAP, breakpoint: this.breakpoints.kindAt(exit.address) };
+      case "vm-exit":
+      case "vm-entry":
+      case "vm-entry-failure": {
+        const lines = this.extension?.describeStop(exit) ?? [exit.reason];
+        return { signal: SIGTRAP, text: lines.map((line) => `${line}\n`).join("") };
+      }
+      default:
+        return { signal: SIGTRAP };
     }
-    if (exit.reason !== "breakpoint") return { signal: SIGTRAP };
-    return {
-      signal: SIGTRAP,
-      breakpoint: this.breakpoints.software.has(exit.address) ? "software" : "hardware",
-    };
   }
 
   /** A debugger comes: the guest stops. */
   attach(): Promise<void> {
+    this.foundRunning = !this.frozen;
     if (this.frozen || this.over) return Promise.resolve();
     return new Promise((resolve) => {
       this.tell = () => resolve();
@@ -100,12 +120,8 @@ export class MachineTarget implements DebugTarget {
   /** The debugger has gone without a word: a guest that stood still goes on standing still. */
   lost(): void {
     this.tell = undefined;
-    this.removeBreakpoints();
-  }
-
-  private removeBreakpoints(): void {
-    this.breakpoints.software.clear();
-    this.breakpoints.hardware.clear();
+    this.memoryView = "current";
+    this.breakpoints.clear();
     this.machine.debug.clear();
     // The machine may be running.
     this.machine.debug.arm();
@@ -127,22 +143,44 @@ export class MachineTarget implements DebugTarget {
     );
   }
 
-  readMemory(view: MemoryView, address: bigint, length: number): Uint8Array | undefined {
-    const { debug } = this.machine;
-    return view === "linear"
-      ? debug.readLinear(address, length)
-      : debug.readPhysical(Number(address), length);
+  /** How addresses of the memory view are translated; undefined where the machine itself knows. */
+  private get translation(): Translation | undefined {
+    const { memoryView: view, extension } = this;
+    if (view === "current" || view === "physical") return undefined;
+    return (address) => extension?.translate(view, address);
   }
 
-  writeMemory(view: MemoryView, address: bigint, data: Uint8Array): boolean {
+  hasView(view: MemoryView): boolean {
+    return this.extension?.hasView(view) ?? (view === "current" || view === "physical");
+  }
+
+  readMemory(address: bigint, length: number): Uint8Array | undefined {
     const { debug } = this.machine;
-    return view === "linear" ? debug.writeLinear(address, data) : debug.writePhysical(Number(address), data);
+    return this.memoryView === "physical"
+      ? debug.readPhysical(Number(address), length)
+      : debug.readLinear(address, length, this.translation);
+  }
+
+  writeMemory(address: bigint, data: Uint8Array): boolean {
+    const { debug } = this.machine;
+    return this.memoryView === "physical"
+      ? debug.writePhysical(Number(address), data)
+      : debug.writeLinear(address, data, this.translation);
+  }
+
+  get breakIn(): BreakpointScope {
+    return this.breakpoints.scope;
+  }
+  set breakIn(scope: BreakpointScope) {
+    this.breakpoints.scope = scope;
+  }
+  limitBreakpoint(address: bigint, scope: BreakpointScope): void {
+    this.breakpoints.limit(address, scope);
   }
 
   setBreakpoint(kind: BreakpointKind, address: bigint, length: number): boolean {
     if (kind === "software" || kind === "hardware") {
-      this.breakpoints[kind].add(address);
-      this.machine.debug.addBreakpoint(address);
+      this.breakpoints.add(kind, address);
       return true;
     }
     if (length < 1 || length > LONGEST_WATCHPOINT) return false;
@@ -152,9 +190,7 @@ export class MachineTarget implements DebugTarget {
 
   removeBreakpoint(kind: BreakpointKind, address: bigint, length: number): boolean {
     if (kind === "software" || kind === "hardware") {
-      this.breakpoints[kind].delete(address);
-      const others = this.breakpoints[kind === "software" ? "hardware" : "software"];
-      if (!others.has(address)) this.machine.debug.removeBreakpoint(address);
+      this.breakpoints.remove(kind, address);
       return true;
     }
     this.machine.debug.removeWatchpoint(this.watchpoint(kind, address, length));
@@ -167,14 +203,18 @@ export class MachineTarget implements DebugTarget {
 
   step(): Promise<StopReason> {
     const exit = this.machine.stepInstruction();
-    if (exit === undefined || exit.reason === "watchpoint") {
-      return Promise.resolve(exit ? this.reasonOf(exit) : { signal: SIGTRAP });
+    if (exit === undefined) return Promise.resolve({ signal: SIGTRAP });
+    if (isDebuggerStop(exit.reason)) {
+      const reason = this.reasonOf(exit);
+      // GDB takes SIGTRAP for the end of the step, and goes on if it only stepped over a breakpoint.
+      return Promise.resolve(reason.text === undefined ? reason : { ...reason, signal: SIGINT });
     }
     // The guest has ended: so does run, and that tells.
     return this.resume();
   }
 
   resume(): Promise<StopReason> {
+    this.breakpoints.forgetRemoved();
     return new Promise((resolve) => {
       this.tell = resolve;
       this.goOn();
@@ -197,8 +237,21 @@ export class MachineTarget implements DebugTarget {
     this.goOn();
   }
 
+  leave(): void {
+    if (this.foundRunning) this.detach();
+    else this.lost();
+  }
+
   monitor(command: string): string {
-    return monitorCommand(this.machine, command, () => this.end(), this.more);
+    const { extension } = this;
+    const commands = [
+      ...(extension?.commands ?? []),
+      ...targetCommands(this),
+      ...machineCommands(this.machine, () => this.end()),
+    ];
+    return monitorCommand(command, commands, extension)
+      .map((line) => `${line}\n`)
+      .join("");
   }
 
   kill(): void {

@@ -1,17 +1,12 @@
 /**
  * `monitor` commands of the debugger: what concerns machine and processor as a whole. Who makes the target can add
- * others (src/inspect/monitor.ts).
+ * others (extension.ts).
  */
+import { nearestName } from "../host/nearest-name.js";
 import type { Machine } from "../machine/machine.js";
+import type { DebugExtension, MonitorCommand } from "./extension.js";
 
 const hex = (value: bigint | number, digits = 1): string => value.toString(16).padStart(digits, "0");
-
-interface Command {
-  readonly name: string;
-  readonly parameters?: string;
-  readonly help: string;
-  run(machine: Machine, words: readonly string[], quit: () => void): string;
-}
 
 /** A number as people write it: 0x1000, 1000h or 4096. */
 export function parseNumber(text: string | undefined): bigint | undefined {
@@ -19,12 +14,12 @@ export function parseNumber(text: string | undefined): bigint | undefined {
   return /^(0x[0-9a-f]+|\d+)$/i.test(clean) ? BigInt.asUintN(64, BigInt(clean)) : undefined;
 }
 
-function views({ debug, statistics }: Machine): string {
+function views({ debug, statistics }: Machine): string[] {
   const rows = debug.tlb.map(
     ({ pcid, vpid, entries }) => `pcid ${hex(pcid)} vpid ${hex(vpid)}: ${entries} translations`,
   );
   const decoded = Object.entries(statistics).map(([name, value]) => `${name} ${value}`);
-  return [`${rows.length} TLB views in use`, ...rows, ...decoded].join("\n");
+  return [`${rows.length} TLB views in use`, ...rows, ...decoded];
 }
 
 /** Numbers of the bits that are 1 in an array of 32-bit words. */
@@ -37,7 +32,7 @@ function bitNumbers(words: readonly number[]): string {
   return numbers.length > 0 ? numbers.join(" ") : "none";
 }
 
-function localApic({ debug }: Machine): string {
+function localApic({ debug }: Machine): string[] {
   const { base, svr, ldr, lvt, interrupts, timer } = debug.interrupts.apic;
   return [
     `base ${hex(BigInt(base))} svr ${hex(svr >>> 0)} tpr ${hex(interrupts.tpr)} ldr ${hex(ldr >>> 0)}`,
@@ -45,10 +40,10 @@ function localApic({ debug }: Machine): string {
     `in service: ${bitNumbers(interrupts.isr)}`,
     `local vector table: ${lvt.map((entry) => hex(entry >>> 0, 8)).join(" ")}`,
     `timer: initial count ${timer.initial}, ${timer.running ? "running" : "stopped"}`,
-  ].join("\n");
+  ];
 }
 
-function interruptLines({ debug }: Machine): string {
+function interruptLines({ debug }: Machine): string[] {
   const { pic, ioapic } = debug.interrupts;
   const chips = pic.chips.map(
     ({ lines, latch, service, mask, vectorBase }, i) =>
@@ -61,7 +56,7 @@ function interruptLines({ debug }: Machine): string {
           `I/O APIC pin ${pin}: ${hex(ioapic.high[pin]! >>> 0, 8)}_${hex(low >>> 0, 8)} line ${(ioapic.lines >>> pin) & 1}`,
         ],
   );
-  return [...chips, ...(pins.length > 0 ? pins : ["I/O APIC: all pins masked"])].join("\n");
+  return [...chips, ...(pins.length > 0 ? pins : ["I/O APIC: all pins masked"])];
 }
 
 function msr({ debug }: Machine, [numberText, valueText]: readonly string[]): string {
@@ -77,66 +72,73 @@ function msr({ debug }: Machine, [numberText, valueText]: readonly string[]): st
   return value === undefined ? `MSR ${name} cannot be read` : `${name} = ${hex(value, 16)}`;
 }
 
-const commands: readonly Command[] = [
-  { name: "info tlb", help: "how many translations are held", run: views },
-  { name: "info apic", help: "the local APIC", run: localApic },
-  { name: "info irq", help: "the 8259 pair and the I/O APIC", run: interruptLines },
-  { name: "msr", parameters: "NUMBER [VALUE]", help: "reads or writes a model-specific register", run: msr },
+/** What every machine's debugger can do. @param quit ends vt86 */
+export const machineCommands = (machine: Machine, quit: () => void): readonly MonitorCommand[] => [
+  { name: "info tlb", help: "how many translations are held", run: () => views(machine) },
+  { name: "info apic", help: "the local APIC", run: () => localApic(machine) },
+  { name: "info irq", help: "the 8259 pair and the I/O APIC", run: () => interruptLines(machine) },
+  {
+    name: "msr",
+    parameters: "NUMBER [VALUE]",
+    help: "reads or writes a model-specific register",
+    run: (words) => [msr(machine, words)],
+  },
   {
     name: "system_reset",
     help: "presses the reset button",
-    run: (machine) => {
+    run: () => {
       machine.reset();
-      return "the machine starts again; 'maintenance flush register-cache' makes GDB look";
+      return ["the machine starts again; 'maintenance flush register-cache' makes GDB look"];
     },
   },
   {
     name: "system_powerdown",
     help: "presses the power button",
-    run: (machine) => {
+    run: () => {
       machine.pressPowerButton();
-      return "";
+      return [];
     },
   },
   {
     name: "quit",
     help: "ends vt86",
-    run: (_machine, _words, quit) => {
+    run: () => {
       quit();
-      return "";
+      return [];
     },
   },
 ];
 
-/** Answers a line; undefined when it is none of its commands. */
-export type MonitorExtension = (line: string) => readonly string[];
-
-function help(more: MonitorExtension | undefined): string {
-  const own = commands.map(
-    ({ name, parameters, help: text }) => `${`${name} ${parameters ?? ""}`.padEnd(24)} ${text}`,
-  );
-  return [...own, ...(more ? ["", "And as at vt86's own monitor:", ...more("help")] : [])].join("\n");
+function help(commands: readonly MonitorCommand[], extension: DebugExtension | undefined): string[] {
+  const names = commands.map(({ name, parameters = "" }) => `${name} ${parameters}`.trim());
+  const width = Math.max(...names.map(({ length }) => length));
+  const own = commands.map(({ help: text }, i) => `${names[i]!.padEnd(width)}  ${text}`);
+  return extension ? [...own, "", "And as at vt86's own monitor:", ...extension.answer("help")] : own;
 }
 
-/** Executes a command and returns what to print, with its line ends. @param more what to ask for other commands */
+/** What to say to a line that is no command. */
+function unknown(line: string, commands: readonly MonitorCommand[]): string {
+  const typed = line.split(/\s+/);
+  const near = commands
+    .map(({ name }) => nearestName(typed.slice(0, name.split(" ").length).join(" "), [name]))
+    .find((name) => name !== undefined);
+  return `There is no command '${typed[0]}'; ${near ? `did you mean '${near}'?` : "see monitor help."}`;
+}
+
+/** Executes one of `commands`, or has the extension answer. Returns lines to print. */
 export function monitorCommand(
-  machine: Machine,
   text: string,
-  quit: () => void,
-  more?: MonitorExtension,
-): string {
+  commands: readonly MonitorCommand[],
+  extension?: DebugExtension,
+): readonly string[] {
   const line = text.trim();
   const words = line.split(/\s+/);
-  if (line === "help" || line === "") return `${help(more)}\n`;
+  if (line === "help" || line === "") return help(commands, extension);
   for (const length of [2, 1]) {
     const command = commands.find(({ name }) => name === words.slice(0, length).join(" "));
-    if (!command) continue;
-    const output = command.run(machine, words.slice(length), quit);
-    return output === "" ? "" : `${output}\n`;
+    if (command) return command.run(words.slice(length));
   }
-  if (more)
-    return more(line.replace(/^info mem\b/, "info walk"))
-      .map((each) => `${each}\n`)
-      .join("");
-  return `There is no monitor command '${line}'; 'monitor help' lists them.\n`;
+  if (!extension) return [unknown(line, commands)];
+  const known = extension.words.includes(words[0]!.replace(/\/.*/, ""));
+  return known ? extension.answer(line.replace(/^info mem\b/, "info walk")) : [unknown(line, commands)];
 }

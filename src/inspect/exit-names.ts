@@ -1,4 +1,6 @@
 /** Basic exit reasons (SDM vol. 3, appendix C), under the manual's names. */
+import { ExitReason } from "../cpu/vmx/exit-reason.js";
+import { nearestName } from "../host/nearest-name.js";
 
 const NAMES: Readonly<Record<number, string>> = {
   0: "exception or NMI",
@@ -78,6 +80,31 @@ const NAMES: Readonly<Record<number, string>> = {
   78: "RDMSRLIST",
   79: "WRMSRLIST",
 };
+
+export const exitNames: ReadonlyMap<number, string> = new Map(
+  Object.entries(NAMES).map(([reason, name]) => [Number(reason), name]),
+);
+
+/** Letters and digits only: what people write differently does not count. */
+const plain = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, "");
+
+/** Every spelling that is understood. */
+const SPELLINGS: ReadonlyMap<string, number> = new Map([
+  ...Object.entries(ExitReason).map(([name, reason]) => [plain(name), reason] as const),
+  ...[...exitNames].map(([reason, name]) => [plain(name), reason] as const),
+]);
+
+/** The exit reason that a name, in any spelling, or a number (`48`, `30h`, `0x30`) stands for. */
+export function findExitReason(text: string): number | undefined {
+  const number = /^(?:0x([0-9a-f]+)|([0-9][0-9a-f]*)h|(\d+))$/i.exec(text.trim());
+  if (number === null) return SPELLINGS.get(plain(text));
+  const hexadecimal = number[1] ?? number[2];
+  const reason = hexadecimal === undefined ? Number(number[3]) : Number.parseInt(hexadecimal, 16);
+  return exitNames.has(reason) ? reason : undefined;
+}
+
+/** The name that was most likely meant. */
+export const nearestExitName = (text: string): string | undefined => nearestName(text, exitNames.values());
 
 export const exitName = (reason: number): string => NAMES[reason] ?? `exit reason ${reason}`;
 

@@ -12,8 +12,16 @@ import { UsageError } from "../host/usage-error.js";
 import type { Machine } from "../machine/machine.js";
 import { describeCause } from "./exit-cause.js";
 import { exitName } from "./exit-names.js";
-import { explainGuestWalk } from "./guest-walk.js";
+import { explainGuestWalk, explainHostWalk } from "./guest-walk.js";
 import { dumpLines, parseDumpFormat } from "./memory-dump.js";
+import {
+  MONITOR_WORDS,
+  parseAddress,
+  parseCount,
+  question,
+  type TopicName,
+  unknownTopic,
+} from "./monitor-words.js";
 import { decodeQualification, REGISTERS } from "./qualification.js";
 import { operationOf, registerLines } from "./register-view.js";
 import { hex, seconds, table } from "./text.js";
@@ -26,30 +34,6 @@ import { walkLines } from "./walk-lines.js";
 /** VM exits that `info exits` shows unless told otherwise. */
 const SHOWN = 16;
 
-/** A number as people type it: hexadecimal, with or without 0x or h. */
-function parseAddress(text: string | undefined): bigint {
-  const digits = /^(?:0x)?([0-9a-f]{1,16})h?$/i.exec((text ?? "").replaceAll("_", ""))?.[1];
-  if (digits === undefined) {
-    throw new UsageError(
-      text ? `"${text}" is no hexadecimal address.` : "An address in hexadecimal is missing.",
-    );
-  }
-  return BigInt(`0x${digits}`);
-}
-
-const ACCESS = { r: "read", w: "write", x: "fetch" } as const;
-function parseAccess(text = "r"): "read" | "write" | "fetch" {
-  const found = ACCESS[text as keyof typeof ACCESS] as "read" | "write" | "fetch" | undefined;
-  if (found === undefined) throw new UsageError(`"${text}" is no kind of access: r, w or x.`);
-  return found;
-}
-
-function parseCount(text: string | undefined, fallback: number): number {
-  const count = text === undefined ? fallback : Number(text);
-  if (!(Number.isInteger(count) && count > 0)) throw new UsageError(`"${text}" is no number above 0.`);
-  return count;
-}
-
 interface Topic {
   readonly arguments: string;
   readonly help: string;
@@ -58,7 +42,7 @@ interface Topic {
 
 export class Monitor {
   /** What `info` and `explain` know. */
-  private readonly topics: ReadonlyMap<string, Topic> = new Map<string, Topic>([
+  private readonly topics: ReadonlyMap<string, Topic> = new Map<TopicName, Topic>([
     [
       "registers",
       { arguments: "", help: "the registers of the processor", lines: () => registerLines(this.machine) },
@@ -94,6 +78,15 @@ export class Monitor {
         arguments: "ADDR [r|w|x]",
         help: "the same for the guest of the current VMCS, also while its hypervisor runs",
         lines: ([address, access]) => this.guestWalk("linear", address, access),
+      },
+    ],
+    [
+      "host-walk",
+      {
+        arguments: "ADDR [r|w|x]",
+        help: "the same for the hypervisor, also while its guest runs",
+        lines: ([address, access]) =>
+          walkLines(explainHostWalk(this.machine.parts, question("linear", address, access))),
       },
     ],
     [
@@ -160,7 +153,7 @@ export class Monitor {
         this.quit();
         return [];
       default: {
-        const near = nearestName(command, ["info", "explain", "x", "xp", "help", "quit"]);
+        const near = nearestName(command, MONITOR_WORDS.slice(0, 6));
         return [`There is no command '${command}'${near ? `; did you mean '${near}'?` : "; see help."}`];
       }
     }
@@ -170,8 +163,7 @@ export class Monitor {
     if (name === undefined) return this.help();
     const topic = this.topics.get(name);
     if (topic !== undefined) return topic.lines(words);
-    const near = nearestName(name, [...this.topics.keys()]);
-    return [`Nothing is known about '${name}'${near ? `; did you mean '${near}'?` : "; see help."}`];
+    return [unknownTopic(name)];
   }
 
   private help(): string[] {
@@ -274,9 +266,3 @@ export class Monitor {
     ];
   }
 }
-
-const question = (kind: WalkQuestion["kind"], address?: string, access?: string): WalkQuestion => ({
-  kind,
-  address: parseAddress(address),
-  access: parseAccess(access),
-});

@@ -1,15 +1,16 @@
 /** The trace of VT events as text: a line for each VM entry and VM exit, a few for a failed VM entry. */
 import { VM_ERROR_TEXT } from "../cpu/vmx/errors.js";
 import { findField, VmcsField } from "../cpu/vmx/fields.js";
+import type { ObservedEntry, ObservedEntryFailure } from "../cpu/vmx/observer.js";
 import { describeCause } from "./exit-cause.js";
 import { abortName, exitName } from "./exit-names.js";
 import { decodeQualification, describeInterruption } from "./qualification.js";
 import { hex, seconds } from "./text.js";
-import type { AbortEvent, EntryEvent, ExitEvent, FailureEvent, VtEvent, VtSink } from "./vt-event.js";
+import type { AbortEvent, ExitEvent, VtEvent, VtSink } from "./vt-event.js";
 
 const instruction = (launch: boolean): string => (launch ? "VMLAUNCH" : "VMRESUME");
 
-export function entryLine({ launch, vmcs, rip, interruptionInfo, interruptionError }: EntryEvent): string {
+export function entryLine({ launch, vmcs, rip, interruptionInfo, interruptionError }: ObservedEntry): string {
   const injected = describeInterruption(interruptionInfo, interruptionError);
   const event = injected === undefined ? "" : `, injects ${injected}`;
   return `${instruction(launch)} of VMCS ${hex(vmcs)}, guest RIP ${hex(rip)}${event}`;
@@ -28,7 +29,7 @@ const abortLine = ({ indicator, vmcs }: AbortEvent): string =>
   `VMX abort of VMCS ${hex(vmcs)}: ${abortName(indicator)}`;
 
 /** What failed, then the rule that broke: in words, where the manual has it, and what its fields hold. */
-export function failureLines(event: FailureEvent): string[] {
+export function failureLines(event: ObservedEntryFailure): string[] {
   const { vmcs, launch, rip, error, reason, qualification, failure } = event;
   const of = vmcs === undefined ? "without a current VMCS" : `of VMCS ${hex(vmcs)}`;
   const lines: string[] = [];

@@ -6,11 +6,16 @@
  */
 import type { DebuggerStop, Watchpoint } from "../cpu/debugger.js";
 import type { WalkExplanation, WalkQuestion } from "../cpu/paging/explain.js";
+import type { VmxObserver } from "../cpu/vmx/observer.js";
+import type { VmxOperation } from "../cpu/vmx/vmx-unit.js";
 import { NOT_RAM } from "../memory/physical.js";
+import { type BreakpointScope, Breakpoints } from "./debug-breakpoints.js";
 import { readMsr, readRegister, writeMsr, writeRegister } from "./debug-registers.js";
+import { type TransitionStop, TransitionStops } from "./debug-transitions.js";
 import type { Pc } from "./pc.js";
 
 export type { Watchpoint } from "../cpu/debugger.js";
+export type { BreakpointScope } from "./debug-breakpoints.js";
 
 const PAGE = 4096;
 /** The longest range that a watchpoint covers. */
@@ -23,19 +28,48 @@ interface Piece {
   readonly length: number;
 }
 
+/** Physical address; undefined where nothing is mapped. */
+export type Translation = (address: bigint) => number | undefined;
+
+/** Where an address leads, whatever access it is that its pages allow. */
+export function leadsTo(
+  explain: (question: WalkQuestion) => WalkExplanation,
+  address: bigint,
+  kind: WalkQuestion["kind"],
+): number | undefined {
+  for (const access of ["read", "fetch"] as const) {
+    for (const user of [false, true]) {
+      const walk = explain({ address, kind, access, user });
+      const to = walk.then ? walk.then.to : walk.to;
+      if (walk.outcome === "mapped" && to !== undefined) return Number(to);
+    }
+  }
+  return undefined;
+}
+
+/** Whether a run has ended for a debugger's sake, and goes on. */
+export const isDebuggerStop = (reason: string): reason is (DebuggerStop | TransitionStop)["reason"] =>
+  ["breakpoint", "watchpoint", "vm-exit", "vm-entry", "vm-entry-failure"].includes(reason);
+
 const isSame = (a: Watchpoint, b: Watchpoint): boolean =>
   a.address === b.address && a.length === b.length && a.access === b.access;
 
 export class DebugControl {
-  private readonly breakpoints = new Set<bigint>();
+  /** VM exits and VM entries to stop after. */
+  readonly transitions = new TransitionStops(() => this.pc().cpu.interrupt());
+  private readonly breakpoints = new Breakpoints(() => this.pc().cpu.guest.active);
+  private vmxObserver: VmxObserver | undefined;
   private watchpoints: readonly Watchpoint[] = [];
 
   /** @param pc the machine's present incarnation */
   constructor(private readonly pc: () => Pc) {}
 
-  /** A run ends with reason `breakpoint` before it executes the instruction at a linear address. */
-  addBreakpoint(address: bigint): void {
-    this.breakpoints.add(BigInt.asUintN(64, address));
+  /**
+   * A run ends with reason `breakpoint` before it executes the instruction at a linear address.
+   * @param scope `l1`: only outside of VMX non-root operation, `l2`: only inside
+   */
+  addBreakpoint(address: bigint, scope: BreakpointScope = "any"): void {
+    this.breakpoints.add(BigInt.asUintN(64, address), scope);
   }
   removeBreakpoint(address: bigint): void {
     this.breakpoints.delete(BigInt.asUintN(64, address));
@@ -57,16 +91,28 @@ export class DebugControl {
   clear(): void {
     this.breakpoints.clear();
     this.watchpoints = [];
+    this.transitions.clear();
   }
 
   /** Makes them count; the machine does it when it begins to run. */
   arm(): void {
-    this.pc().cpu.armDebugger(this.breakpoints, this.watchpoints);
+    const { cpu } = this.pc();
+    cpu.armDebugger(this.breakpoints, this.watchpoints);
+    // Absent where the CPU has no VMX.
+    const vmx: VmxOperation | undefined = cpu.vmx;
+    if (vmx !== undefined) vmx.observer = this.transitions.after(this.vmxObserver);
+  }
+
+  /** @internal Whom {@link Machine.observeVmx} has tell. */
+  observeVmx(observer: VmxObserver | undefined): void {
+    this.vmxObserver = observer;
+    this.arm();
   }
 
   /** Why the processor stopped, if a debugger is the reason; the machine asks. */
-  takeStop(): DebuggerStop | undefined {
-    return this.pc().cpu.debugger.take();
+  takeStop(): DebuggerStop | TransitionStop | undefined {
+    const stop = this.pc().cpu.debugger.take();
+    return this.transitions.take() ?? stop;
   }
 
   // --- memory ---
@@ -77,21 +123,20 @@ export class DebugControl {
   }
 
   /** Physical address of a linear one, whoever may access it; undefined where nothing is mapped. */
-  translate(linear: bigint): number | undefined {
-    for (const user of [false, true]) {
-      const walk = this.explain({ address: linear, kind: "linear", user });
-      const to = walk.then ? walk.then.to : walk.to;
-      if (walk.outcome === "mapped" && to !== undefined) return Number(to);
-    }
-    return undefined;
-  }
+  readonly translate: Translation = (linear) =>
+    leadsTo((question) => this.explain(question), linear, "linear");
 
-  /** The parts of a linear range; undefined when one of them is not RAM. */
-  private pieces(linear: bigint, length: number, write: boolean): Piece[] | undefined {
+  /** The parts of a range; undefined when one of them is not RAM. */
+  private pieces(
+    address: bigint,
+    length: number,
+    write: boolean,
+    translate: Translation,
+  ): Piece[] | undefined {
     const list: Piece[] = [];
     for (let offset = 0; offset < length; ) {
-      const at = BigInt.asUintN(64, linear + BigInt(offset));
-      const physical = this.translate(at);
+      const at = BigInt.asUintN(64, address + BigInt(offset));
+      const physical = translate(at);
       if (physical === undefined || this.pc().physical.hostAddress(physical, write) === NOT_RAM)
         return undefined;
       const inPage = Math.min(length - offset, PAGE - Number(at & 0xfffn));
@@ -101,9 +146,12 @@ export class DebugControl {
     return list;
   }
 
-  /** Undefined where not all of it is mapped to RAM. Devices are not touched. */
-  readLinear(address: bigint, length: number): Uint8Array | undefined {
-    const pieces = this.pieces(address, length, false);
+  /**
+   * Undefined where not all of it is mapped to RAM. Devices are not touched.
+   * @param translate whose addresses they are: linear ones of what runs, unless it is given
+   */
+  readLinear(address: bigint, length: number, translate = this.translate): Uint8Array | undefined {
+    const pieces = this.pieces(address, length, false, translate);
     if (!pieces) return undefined;
     const result = new Uint8Array(length);
     for (const { physical, offset, length: size } of pieces) result.set(this.readRam(physical, size), offset);
@@ -111,8 +159,8 @@ export class DebugControl {
   }
 
   /** Writes, whatever the rights of the page are. False, and nothing is written, where not all of it is RAM. */
-  writeLinear(address: bigint, data: Uint8Array): boolean {
-    const pieces = this.pieces(address, data.length, true);
+  writeLinear(address: bigint, data: Uint8Array, translate = this.translate): boolean {
+    const pieces = this.pieces(address, data.length, true, translate);
     const memory = this.pc().bootMemory;
     for (const { physical, offset, length } of pieces ?? []) {
       memory.write(physical, data.subarray(offset, offset + length));

@@ -16,6 +16,8 @@ import { flatTopology } from "../cpu/models/topology.js";
 import { Msr } from "../cpu/msr/architectural.js";
 import { setFirmwareMemoryTypes } from "../cpu/msr/firmware.js";
 import { MsrFile } from "../cpu/msr/msr-file.js";
+import { pmuMsrs } from "../cpu/pmu/msrs.js";
+import { Pmu } from "../cpu/pmu/pmu.js";
 import { createVmx } from "../cpu/vmx/create.js";
 import { vmxHelpers } from "../cpu/vmx/helpers-vmx.js";
 import { type HelperFunction, Interpreter } from "../engine/interpreter/interpreter.js";
@@ -59,6 +61,8 @@ export interface PcOptions {
 export type LogKind = "unclaimed" | "msr";
 
 const APIC_PAGE = 0x1000;
+/** VMX helpers that can take microseconds. */
+const SLOW_VMX_HELPERS: ReadonlySet<string> = new Set(["vmEntry", "vmxPointer", "invalidateTranslations"]);
 /** The hole for video memory and option ROMs that is not RAM. */
 const VGA_START = 0xa0000;
 const VGA_END = 0xc0000;
@@ -150,6 +154,7 @@ export class Pc {
       eferChanged: () => cpu.modeChanged(),
     });
     if (model.features.has("vmx")) this.msrs.add(cpu.vmx.capabilities.msrRows());
+    if (model.features.has("pmu")) this.addPerformanceCounters();
     this.interpreter = new Interpreter({
       memory: this.memory,
       cpu,
@@ -178,6 +183,27 @@ export class Pc {
     });
     if (model.features.has("apic")) setVirtualWireMode(this.apic);
     else this.apic.writeMsr(Msr.APIC_BASE, 0n);
+  }
+
+  private addPerformanceCounters(): void {
+    const { cpu, apic, timeline } = this;
+    cpu.pmu = new Pmu({
+      timeline,
+      get cpl() {
+        return cpu.state.cpl;
+      },
+      get halted() {
+        return cpu.halted;
+      },
+      get instructions() {
+        return cpu.instructions;
+      },
+      get unhaltedCycles() {
+        return cpu.now() - cpu.slept;
+      },
+      performanceInterrupt: () => apic.performanceInterrupt(),
+    });
+    this.msrs.add(pmuMsrs(cpu.pmu));
   }
 
   /** Puts the APIC's page where IA32_APIC_BASE says. */
@@ -231,8 +257,9 @@ export class Pc {
       });
     }
     for (const [name, implementation] of Object.entries(vmxHelpers)) {
+      const slow = SLOW_VMX_HELPERS.has(name);
       bound.set(name, (_record, a, b, c, d) => {
-        cpu.slowOperation();
+        if (slow) cpu.slowOperation();
         return implementation(cpu, a, b, c, d);
       });
     }

@@ -69,14 +69,16 @@ export class VmxBench {
   readonly pc: Pc;
   readonly vmcs: Vmcs;
   readonly serial: number[] = [];
+  /** Resets that were asked for. */
+  resets = 0;
   private launched = false;
 
-  constructor(controls: Controls = {}) {
+  constructor(controls: Controls = {}, model = "Skylake-Server,+vmx") {
     this.pc = new Pc({
       config: {
         kernel: { name: "test", data: new Uint8Array() },
         memory: 64 << 20,
-        cpu: "Skylake-Server,+vmx",
+        cpu: model,
         clock: "virtual",
       },
       memory: undefined,
@@ -84,7 +86,10 @@ export class VmxBench {
       events: {
         powerOff: () => {},
         debugExit: () => {},
-        reset: () => {},
+        reset: () => {
+          this.resets++;
+          this.pc.cpu.interrupt();
+        },
         debugByte: (byte) => this.serial.push(byte),
         serial: (byte) => this.serial.push(byte),
       },

@@ -168,6 +168,69 @@ describe("external events", () => {
   });
 });
 
+describe("INIT (24.8)", () => {
+  const INIT = { destination: 0, logical: false, deliveryMode: 5, vector: 0, level: true } as const;
+
+  it("waits in VMX root operation, and is the first VM exit of a guest", () => {
+    const bench = new VmxBench({ primary: ["hltExiting"] });
+    bench.guest((a) => a.hlt());
+    bench.pc.apicBus.send(INIT);
+    assert.equal(bench.run(), ExitReason.initSignal);
+    assert.equal(bench.read("GUEST_RIP"), At.guest);
+    assert.equal(bench.run(), ExitReason.hlt, "one INIT is one VM exit");
+    assert.equal(bench.resets, 0);
+  });
+
+  it("comes after the event that VM entry injects", () => {
+    const bench = new VmxBench();
+    bench.handler(0x40, 0x11000, (a) => a.cpuid());
+    bench.write("GUEST_RFLAGS", IF);
+    bench.write("ENTRY_INTERRUPTION_INFO", external(0x40));
+    bench.pc.apicBus.send(INIT);
+    assert.equal(bench.run(), ExitReason.initSignal);
+    assert.equal(bench.read("GUEST_RIP"), 0x11000);
+  });
+
+  it("waits on while the guest waits for a startup IPI", () => {
+    const bench = new VmxBench({ primary: ["hltExiting"], pin: ["activatePreemptionTimer"] });
+    bench.write("PREEMPTION_TIMER_VALUE", 10);
+    bench.write("GUEST_ACTIVITY_STATE", 3);
+    bench.guest((a) => a.hlt());
+    bench.pc.apicBus.send(INIT);
+    assert.equal(bench.run(), ExitReason.preemptionTimerExpired);
+    bench.write("GUEST_ACTIVITY_STATE", 0);
+    bench.write("PREEMPTION_TIMER_VALUE", 10_000);
+    assert.equal(bench.run(), ExitReason.initSignal);
+  });
+
+  it("is done right after VMXOFF", () => {
+    const bench = new VmxBench();
+    const { cpu } = bench.pc;
+    bench.assemble(At.free, (a) => {
+      a.nop();
+      a.vmxoff();
+      a.inc(eax);
+      a.hlt();
+    });
+    bench.pc.apicBus.send(INIT);
+    cpu.state.rip = BigInt(At.free);
+    cpu.state.setGpr(0, 0n);
+    cpu.execute(cpu.now() + 100);
+    assert.equal(bench.resets, 1);
+    assert.equal(cpu.state.rip, BigInt(At.free + 4));
+    assert.equal(cpu.state.gpr(0), 0n);
+    bench.pc.apicBus.send(INIT);
+    assert.equal(bench.resets, 2, "nothing holds it back now");
+  });
+
+  it("is forgotten by a reset", () => {
+    const bench = new VmxBench();
+    bench.pc.apicBus.send(INIT);
+    bench.pc.cpu.reset();
+    assert.equal(bench.pc.cpu.guest.initPending, false);
+  });
+});
+
 describe("virtual APIC", () => {
   it("CR8 is the TPR shadow; below the threshold there is a VM exit", () => {
     const bench = new VmxBench({ primary: ["useTprShadow"], secondary: ["virtualizeApicAccesses"] });

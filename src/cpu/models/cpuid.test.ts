@@ -143,7 +143,7 @@ test("caches: sizes multiply out, in both vendors' leaves", () => {
   }
 });
 
-test("address sizes, clocks, no performance monitoring, hypervisor on request", () => {
+test("address sizes, clocks, performance monitoring, hypervisor on request", () => {
   assert.equal(table("Westmere").query(0x8000_0008, 0, state).eax, 0x3028);
   assert.equal(table("Westmere,phys-bits=36").query(0x8000_0008, 0, state).eax, 0x3024);
   assert.deepEqual(table("Skylake-Server").query(0x15, 0, state), {
@@ -153,7 +153,14 @@ test("address sizes, clocks, no performance monitoring, hypervisor on request", 
     edx: 0,
   });
   assert.equal(table("Skylake-Server").query(0x16, 0, state).eax, 1000);
-  assert.equal(table("Skylake-Server").query(0xa, 0, state).eax, 0);
+  assert.deepEqual(table("Skylake-Server").query(0xa, 0, state), {
+    eax: 0x0730_0402,
+    ebx: 0x78,
+    ecx: 0,
+    edx: 0x603,
+  });
+  assert.equal(table("Skylake-Server,-pmu").query(0xa, 0, state).eax, 0);
+  assert.equal(table("EPYC").query(0xa, 0, state).eax, 0);
   const hypervisor = table("Westmere,+hypervisor").query(0x4000_0000, 0, state);
   assert.equal(text(hypervisor.ebx, hypervisor.ecx, hypervisor.edx), "vt86vt86vt86");
 });

@@ -6,6 +6,7 @@
  * unknown hypervisor skips errata checks and calibration, but also trusts things that a bare machine must prove.
  */
 import type { CpuidResult } from "../context.js";
+import { PMU_LEAF } from "../pmu/layout.js";
 import { deterministicCache, level1Leaf, level2Leaf } from "./cache-leaves.js";
 import { xcr0Mask } from "./derive.js";
 import { type CpuidRegister, cpuidBit, featureRow } from "./features.js";
@@ -166,6 +167,8 @@ export class CpuidTable {
         const ecx = state.ospke && model.features.has("pku") ? bits.ecx | OSPKE : bits.ecx;
         return { ...bits, eax: 0, ecx };
       }
+      case 0xa:
+        return model.features.has("pmu") ? PMU_LEAF : ZERO;
       case 0xb:
         return this.#topologyLeaf(subleaf, state);
       case 0xd:
@@ -182,7 +185,6 @@ export class CpuidTable {
         return intel ? { eax: megahertz, ebx: megahertz, ecx: 100, edx: 0 } : ZERO;
       }
       default:
-        // Leaf 0AH among them: there is no performance monitoring (version 0).
         return this.#bits(leaf, subleaf);
     }
   }

@@ -164,6 +164,9 @@ export const FEATURES = {
   xgetbv1: { at: "d.1.eax.2", needs: ["xsave"] },
   xsaves: { at: "d.1.eax.3", decoder: ["xsaves"], needs: ["xsavec"] },
 
+  // 0AH:EAX[7:0] is the version of performance monitoring: 2. The rest of the leaf comes with it.
+  pmu: { at: "a.eax.1", aliases: ["arch-perfmon"], vendor: "intel", needs: ["msr", "apic"] },
+
   // 8000_0001H:ECX
   "lahf-lm": { at: "80000001.ecx.0", decoder: ["lahf64"], needs: ["lm"] },
   "cmp-legacy": { at: "80000001.ecx.1", vendor: "amd" },

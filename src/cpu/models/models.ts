@@ -32,6 +32,8 @@ const P6 = featureList(
 /** x86-64-v1 as every Intel and AMD processor since 2007 has it. */
 const X86_64 = [...P6, ...featureList("clflush sse2 pni cx16 syscall nx lm lahf-lm invtsc")];
 const V2 = featureList("ssse3 sse4.1 sse4.2 popcnt");
+/** What Intel's processors have since Nehalem. */
+const NEHALEM = featureList("pmu");
 /** The platform's own gifts to a modern kernel, in the way QEMU adds x2apic to every model under KVM. */
 const PLATFORM = featureList("x2apic tsc-deadline tsc-adjust arat");
 /** vt86 executes nothing speculatively and says so: the guest leaves its mitigations off. */
@@ -142,7 +144,7 @@ const Nehalem = define({
   level: 0xb,
   xlevel: 0x8000_0008,
   microcode: 0x1d,
-  features: [X86_64, V2, PLATFORM, featureList("rdtscp")],
+  features: [X86_64, V2, PLATFORM, NEHALEM, featureList("rdtscp")],
   vmx: "nehalem",
   caches: [...L1(32, 8, 32, 4), L2(256, 8), { ...L3(8192, 16), inclusive: true }],
   descriptors: [0x55035a01, 0x00f0b2e4, 0, 0x09ca212c],
@@ -167,6 +169,7 @@ const Westmere = define({
     V2,
     PLATFORM,
     NO_SPECULATION,
+    NEHALEM,
     featureList("aes pclmulqdq pcid pdpe1gb rdtscp rdrand erms"),
   ],
   vmx: "westmere",
@@ -185,7 +188,7 @@ const Haswell = define({
   level: 0xd,
   xlevel: 0x8000_0008,
   microcode: 0x28,
-  features: [X86_64, V2, PLATFORM, NO_SPECULATION, HASWELL],
+  features: [X86_64, V2, PLATFORM, NO_SPECULATION, NEHALEM, HASWELL],
   vmx: "haswell",
   caches: [...L1(32, 8, 32, 8), L2(256, 8), { ...L3(8192, 16), inclusive: true }],
   descriptors: [0x76036301, 0x00f0b5ff, 0, 0x00c10000],
@@ -207,6 +210,7 @@ const SkylakeServer = define({
     V2,
     PLATFORM,
     NO_SPECULATION,
+    NEHALEM,
     HASWELL,
     featureList("3dnowprefetch adx rdseed smap clflushopt clwb xsavec xgetbv1 xsaves"),
   ],

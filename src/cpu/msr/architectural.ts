@@ -13,6 +13,7 @@ import {
   SYSENTER_CS,
   SYSENTER_EIP,
   SYSENTER_ESP,
+  TSC_AUX,
 } from "../../isa/state.js";
 import { isCanonical } from "../canonical.js";
 import { SegmentIndex } from "../cpu-state.js";
@@ -77,7 +78,7 @@ const TIME: readonly MsrRow[] = [
       context.setTsc(BigInt.asUintN(64, context.tsc() + moved));
     },
   },
-  { name: "IA32_TSC_AUX", index: Msr.TSC_AUX, needs: ["rdtscp", "rdpid"], ...LOWER_HALF },
+  { name: "IA32_TSC_AUX", index: Msr.TSC_AUX, needs: ["rdtscp", "rdpid"], at: TSC_AUX, ...LOWER_HALF },
 ];
 
 const delegated: Pick<MsrRow, "read" | "write"> = {

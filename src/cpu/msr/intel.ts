@@ -1,7 +1,7 @@
 /**
  * MSRs of Intel processors only (SDM vol. 4, tables 2-2, 2-3, 2-15 to 2-29): identification, microcode,
- * feature switches, speculation control. Those that only monitor power, heat or performance are missing, like
- * the CPUID bits that announce them.
+ * feature switches, speculation control. Those that only monitor power or heat are missing, like the CPUID bits that
+ * announce them; performance counters are in ../pmu/.
  */
 import type { CpuModel } from "../models/model.js";
 import { Msr } from "./architectural.js";
@@ -18,6 +18,7 @@ export const FeatureControl = { locked: 1n, vmxOutsideSmx: 4n } as const;
 /** Bits of IA32_MISC_ENABLE. */
 export const MiscEnable = {
   fastStrings: 1n << 0n,
+  performanceMonitoring: 1n << 7n,
   btsUnavailable: 1n << 11n,
   pebsUnavailable: 1n << 12n,
   monitor: 1n << 18n,
@@ -111,12 +112,13 @@ const rows: readonly Omit<MsrRow, "vendor">[] = [
       MiscEnable.fastStrings |
       MiscEnable.btsUnavailable |
       MiscEnable.pebsUnavailable |
+      (model.features.has("pmu") ? MiscEnable.performanceMonitoring : 0n) |
       (model.features.has("monitor") ? MiscEnable.monitor : 0n),
     writable: (model) =>
       MiscEnable.fastStrings |
       MiscEnable.limitCpuid |
       (model.features.has("monitor") ? MiscEnable.monitor : 0n),
-    ignored: MiscEnable.btsUnavailable | MiscEnable.pebsUnavailable,
+    ignored: MiscEnable.performanceMonitoring | MiscEnable.btsUnavailable | MiscEnable.pebsUnavailable,
   },
 ];
 

@@ -23,8 +23,11 @@ export const PAT_RESET = 0x0007_0406_0007_0406n;
 
 /** Each of the eight bytes, less the bits in `drop`, is one of `types`. */
 function everyByte(value: bigint, types: ReadonlySet<number>, drop = 0): boolean {
-  for (let shift = 0n; shift < 64n; shift += 8n) {
-    if (!types.has(Number((value >> shift) & 0xffn) & ~drop)) return false;
+  const low = Number(value & 0xffff_ffffn);
+  const high = Number(value >> 32n);
+  for (let shift = 0; shift < 32; shift += 8) {
+    if (!types.has((low >>> shift) & 0xff & ~drop)) return false;
+    if (!types.has((high >>> shift) & 0xff & ~drop)) return false;
   }
   return true;
 }

@@ -221,14 +221,14 @@ test("power-on resets, INIT clears EFER only", () => {
 test("save and restore by way of JSON", () => {
   const from = setup();
   from.msrs.write(Msr.PAT, 0n);
-  from.msrs.write(Msr.TSC_AUX, 3n);
+  from.msrs.write(Msr.MTRR_DEF_TYPE, 0xc06n);
   const saved = JSON.parse(JSON.stringify(from.msrs.save())) as ReturnType<MsrFile["save"]>;
   const to = setup();
-  to.msrs.write(Msr.MTRR_DEF_TYPE, 0xc06n);
+  to.msrs.write(Msr.MISC_ENABLE, to.msrs.read(Msr.MISC_ENABLE) ^ 1n);
   to.msrs.restore(saved);
   assert.equal(to.msrs.read(Msr.PAT), 0n);
-  assert.equal(to.msrs.tscAux, 3);
-  assert.equal(to.msrs.read(Msr.MTRR_DEF_TYPE), 0n);
+  assert.equal(to.msrs.read(Msr.MTRR_DEF_TYPE), 0xc06n);
+  assert.equal(to.msrs.read(Msr.MISC_ENABLE), setup().msrs.read(Msr.MISC_ENABLE));
   assert.throws(() => to.msrs.restore({ ...saved, version: 99 }), /version 99/);
 });
 

@@ -4,10 +4,10 @@
  */
 import { VirtualRegister } from "./apic-page.js";
 import { VmExit } from "./contract.js";
+import type { GuestControls } from "./entry-controls.js";
 import type { VmxProcessor } from "./entry-processor.js";
 import type { ApicAccessKind, ApicAccessPage } from "./ept-guest.js";
 import { ExitReason } from "./exit-reason.js";
-import { VmcsField } from "./fields.js";
 
 /** Access types of the exit qualification (table 28-6). */
 const AccessType = {
@@ -65,9 +65,11 @@ export class ApicAccess implements ApicAccessPage {
   readonly page: number;
   readonly virtualPage: number;
 
-  constructor(private readonly processor: VmxProcessor) {
-    const { controls } = processor.guest;
-    this.page = Number(controls.vmcs.read(VmcsField.APIC_ACCESS_ADDRESS));
+  constructor(
+    private readonly processor: VmxProcessor,
+    controls: GuestControls,
+  ) {
+    this.page = controls.apicAccessPage;
     this.virtualPage = controls.virtualApicPage;
   }
 

@@ -55,7 +55,7 @@ export class Apicv {
   }
 
   private checkThreshold(): void {
-    const threshold = Number(this.controls.vmcs.read(VmcsField.TPR_THRESHOLD)) & 0xf;
+    const threshold = this.controls.vmcs.low(VmcsField.TPR_THRESHOLD) & 0xf;
     if (this.taskPriority < threshold) {
       this.guest.exitAfterInstruction(new VmExit(ExitReason.tprBelowThreshold, 0n, [], true));
     }
@@ -65,14 +65,14 @@ export class Apicv {
 
   /** Requesting virtual interrupt. */
   private get rvi(): number {
-    return Number(this.controls.vmcs.read(VmcsField.GUEST_INTERRUPT_STATUS)) & 0xff;
+    return this.controls.vmcs.low(VmcsField.GUEST_INTERRUPT_STATUS) & 0xff;
   }
   /** Servicing virtual interrupt. */
   private get svi(): number {
-    return Number(this.controls.vmcs.read(VmcsField.GUEST_INTERRUPT_STATUS)) >> 8;
+    return this.controls.vmcs.low(VmcsField.GUEST_INTERRUPT_STATUS) >> 8;
   }
   private setStatus(rvi: number, svi: number): void {
-    this.controls.vmcs.write(VmcsField.GUEST_INTERRUPT_STATUS, BigInt(rvi | (svi << 8)));
+    this.controls.vmcs.setLow(VmcsField.GUEST_INTERRUPT_STATUS, rvi | (svi << 8));
   }
 
   /** PPR virtualization (30.1.3), then evaluation of pending virtual interrupts (30.2.1). */
@@ -133,7 +133,7 @@ export class Apicv {
     const { controls, processor } = this;
     const { vmcs } = controls;
     if (!controls.hasPin("processPostedInterrupts")) return false;
-    if (vector !== (Number(vmcs.read(VmcsField.POSTED_INTERRUPT_NOTIFICATION_VECTOR)) & 0xff)) return false;
+    if (vector !== (vmcs.low(VmcsField.POSTED_INTERRUPT_NOTIFICATION_VECTOR) & 0xff)) return false;
     const memory = processor.physicalMemory;
     const descriptor = Number(vmcs.read(VmcsField.POSTED_INTERRUPT_DESCRIPTOR_ADDRESS));
     memory.write32(descriptor + NOTIFICATION_AT, memory.read32(descriptor + NOTIFICATION_AT) & ~1);

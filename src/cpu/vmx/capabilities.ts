@@ -16,10 +16,12 @@ import {
   type SettingsGroup,
   VMX_LEVELS,
 } from "./controls.js";
-import { findField, HIGH_HALF, VMCS_FIELDS } from "./fields.js";
+import { HIGH_HALF, VMCS_FIELDS } from "./fields.js";
 
 /** Layout of the VMCS region (vmcs.ts). A new layout gets a new number. */
 export const VMCS_REVISION = 0x7686_0001;
+const FIELD_EXISTS = 1;
+const FIELD_WRITABLE = 2;
 const VMCS_SIZE = 4096n;
 const WRITE_BACK = 6n;
 
@@ -85,10 +87,12 @@ export class VmxCapabilities {
       exit: this.#settingsOf("exit", true),
       entry: this.#settingsOf("entry", true),
     };
-    for (const { encoding, width, needs } of VMCS_FIELDS) {
+    const readOnly = !this.has("misc.vmwriteAnyField");
+    for (const { encoding, width, type, needs } of VMCS_FIELDS) {
       if (needs.length > 0 && !needs.some((id) => this.has(id))) continue;
-      this.#fields[encoding] = 1;
-      if (width === 64) this.#fields[encoding | HIGH_HALF] = 1;
+      const access = type === "data" && readOnly ? FIELD_EXISTS : FIELD_EXISTS | FIELD_WRITABLE;
+      this.#fields[encoding] = access;
+      if (width === 64) this.#fields[encoding | HIGH_HALF] = access;
     }
     this.cr4Fixed1 = cr4Mask(model);
     this.eferMask = eferMask(model);
@@ -177,12 +181,12 @@ export class VmxCapabilities {
 
   /** @param encoding any 15-bit number */
   fieldExists(encoding: number): boolean {
-    return this.#fields[encoding] === 1;
+    return this.#fields[encoding] !== 0;
   }
 
-  /** VMWRITE may change the field (SDM vol. 3, A.6). */
+  /** VMWRITE may change the field, which exists (SDM vol. 3, A.6). */
   fieldWritable(encoding: number): boolean {
-    return findField(encoding)?.type !== "data" || this.has("misc.vmwriteAnyField");
+    return (this.#fields[encoding]! & FIELD_WRITABLE) !== 0;
   }
 
   /** Values of the capability MSRs. */

@@ -118,7 +118,7 @@ const TERTIARY = {
 const EXIT = {
   saveDebugControls: { bit: 2, name: "save debug controls" },
   hostAddressSpaceSize: { bit: 9, name: "host address-space size" },
-  loadPerfGlobalCtrl: { bit: 12, name: "load IA32_PERF_GLOBAL_CTRL", ...no },
+  loadPerfGlobalCtrl: { bit: 12, name: "load IA32_PERF_GLOBAL_CTRL", feature: "pmu" },
   acknowledgeInterrupt: { bit: 15, name: "acknowledge interrupt on exit" },
   savePat: { bit: 18, name: "save IA32_PAT", ...nehalem },
   loadPat: { bit: 19, name: "load IA32_PAT", ...nehalem },
@@ -137,7 +137,7 @@ const EXIT = {
   clearUinv: { bit: 27, name: "clear UINV", ...no },
   loadCet: { bit: 28, name: "load CET state", ...no },
   loadPkrs: { bit: 29, name: "load PKRS", ...no },
-  savePerfGlobalCtrl: { bit: 30, name: "save IA32_PERF_GLOBAL_CTRL", ...no },
+  savePerfGlobalCtrl: { bit: 30, name: "save IA32_PERF_GLOBAL_CTRL", feature: "pmu" },
   activateSecondaryControls: { bit: 31, name: "activate secondary controls", ...no },
 } as const satisfies Group;
 
@@ -146,7 +146,7 @@ const ENTRY = {
   ia32eModeGuest: { bit: 9, name: "IA-32e mode guest" },
   entryToSmm: { bit: 10, name: "entry to SMM", ...no },
   deactivateDualMonitor: { bit: 11, name: "deactivate dual-monitor treatment", ...no },
-  loadPerfGlobalCtrl: { bit: 13, name: "load IA32_PERF_GLOBAL_CTRL", ...no },
+  loadPerfGlobalCtrl: { bit: 13, name: "load IA32_PERF_GLOBAL_CTRL", feature: "pmu" },
   loadPat: { bit: 14, name: "load IA32_PAT", ...nehalem },
   loadEfer: { bit: 15, name: "load IA32_EFER", ...nehalem },
   loadBndcfgs: { bit: 16, name: "load IA32_BNDCFGS", ...no },

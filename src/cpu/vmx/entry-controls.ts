@@ -1,11 +1,12 @@
 /**
- * The controls of a running guest, read from its VMCS once at VM entry: they cannot change before the next VM exit
- * (SDM vol. 3, 25.6-25.8).
+ * The controls of a running guest, read from its VMCS at VM entry: they cannot change before the next VM exit
+ * (SDM vol. 3, 25.6-25.8). Mostly they do not change before the next VM entry, either.
  */
 
-import type { VmcsAccess } from "./contract.js";
 import { ControlWords } from "./control-words.js";
 import { VmcsField } from "./fields.js";
+import { VmcsReads } from "./reads.js";
+import type { Vmcs } from "./vmcs.js";
 
 export class GuestControls extends ControlWords {
   readonly exceptionBitmap: number;
@@ -15,17 +16,57 @@ export class GuestControls extends ControlWords {
   readonly ioBitmaps: readonly [a: number, b: number];
   readonly msrBitmaps: number;
   readonly virtualApicPage: number;
+  readonly apicAccessPage: number;
+  readonly cr0Mask: bigint;
+  readonly cr0Shadow: bigint;
+  readonly cr4Mask: bigint;
+  readonly cr4Shadow: bigint;
+  /** 0 without "use TSC offsetting". */
+  readonly tscOffset: bigint;
+  /** Undefined without "use TSC scaling". */
+  readonly tscMultiplier: bigint | undefined;
+  /** 0 without "enable VPID". */
+  readonly vpid: number;
+  /** Undefined without "enable EPT". VMFUNC may change it while the guest runs. */
+  readonly eptp: bigint | undefined;
+  /** PML address. */
+  readonly modificationLog: number;
+  readonly virtualizationExceptionArea: number;
+  private readonly reads: VmcsReads;
 
-  constructor(readonly vmcs: VmcsAccess) {
-    const word = (field: number) => Number(vmcs.read(field));
+  constructor(readonly vmcs: Vmcs) {
+    const reads = new VmcsReads(vmcs);
+    const word = (field: number) => reads.low(field);
+    const address = (field: number, used: boolean) => (used ? Number(reads.wide(field)) : 0);
     super(word);
+    this.reads = reads;
     this.exceptionBitmap = word(VmcsField.EXCEPTION_BITMAP);
     this.pageFaultMask = word(VmcsField.PAGE_FAULT_ERROR_CODE_MASK);
     this.pageFaultMatch = word(VmcsField.PAGE_FAULT_ERROR_CODE_MATCH);
-    this.ioBitmaps = this.hasPrimary("useIoBitmaps")
-      ? [word(VmcsField.IO_BITMAP_A), word(VmcsField.IO_BITMAP_B)]
-      : [0, 0];
-    this.msrBitmaps = this.hasPrimary("useMsrBitmaps") ? word(VmcsField.MSR_BITMAPS) : 0;
-    this.virtualApicPage = this.hasPrimary("useTprShadow") ? word(VmcsField.VIRTUAL_APIC_ADDRESS) : 0;
+    const ports = this.hasPrimary("useIoBitmaps");
+    this.ioBitmaps = [address(VmcsField.IO_BITMAP_A, ports), address(VmcsField.IO_BITMAP_B, ports)];
+    this.msrBitmaps = address(VmcsField.MSR_BITMAPS, this.hasPrimary("useMsrBitmaps"));
+    this.virtualApicPage = address(VmcsField.VIRTUAL_APIC_ADDRESS, this.hasPrimary("useTprShadow"));
+    const apicAccesses = this.hasSecondary("virtualizeApicAccesses");
+    this.apicAccessPage = address(VmcsField.APIC_ACCESS_ADDRESS, apicAccesses);
+    this.cr0Mask = reads.wide(VmcsField.CR0_GUEST_HOST_MASK);
+    this.cr0Shadow = reads.wide(VmcsField.CR0_READ_SHADOW);
+    this.cr4Mask = reads.wide(VmcsField.CR4_GUEST_HOST_MASK);
+    this.cr4Shadow = reads.wide(VmcsField.CR4_READ_SHADOW);
+    const offsetting = this.hasPrimary("useTscOffsetting");
+    this.tscOffset = offsetting ? reads.wide(VmcsField.TSC_OFFSET) : 0n;
+    const scaling = offsetting && this.hasSecondary("useTscScaling");
+    this.tscMultiplier = scaling ? reads.wide(VmcsField.TSC_MULTIPLIER) : undefined;
+    this.vpid = this.hasSecondary("enableVpid") ? word(VmcsField.VPID) : 0;
+    this.eptp = this.hasSecondary("enableEpt") ? reads.wide(VmcsField.EPT_POINTER) : undefined;
+    this.modificationLog = address(VmcsField.PML_ADDRESS, this.hasSecondary("enablePml"));
+    const exceptions = this.hasSecondary("eptViolationVe");
+    const area = VmcsField.VIRTUALIZATION_EXCEPTION_INFORMATION_ADDRESS;
+    this.virtualizationExceptionArea = address(area, exceptions);
+  }
+
+  /** The VMCS still holds these controls. */
+  get current(): boolean {
+    return this.reads.hold(this.vmcs);
   }
 }

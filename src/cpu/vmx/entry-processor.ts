@@ -61,6 +61,8 @@ export interface VmxProcessor extends VmxContext {
   lookAgain(): void;
   /** The bytes of the instruction that runs. */
   instructionBytes(): Uint8Array;
+  /** VMX operation has ended: an INIT that it held back is taken. */
+  releaseInit(): void;
   /** VMX abort: the processor stops for good. */
   stop(): void;
 }

@@ -5,26 +5,26 @@ import type { VmxProcessor } from "./entry-processor.js";
 import type { GuestTranslation, PageModificationLog, VirtualizationExceptions } from "./ept-guest.js";
 import { VmcsField } from "./fields.js";
 
-function modificationLog({ vmcs }: GuestControls): PageModificationLog {
+function modificationLog({ vmcs, modificationLog }: GuestControls): PageModificationLog {
   return {
-    address: Number(vmcs.read(VmcsField.PML_ADDRESS)),
+    address: modificationLog,
     get index() {
-      return Number(vmcs.read(VmcsField.PML_INDEX));
+      return vmcs.low(VmcsField.PML_INDEX);
     },
     set index(value: number) {
-      vmcs.write(VmcsField.PML_INDEX, BigInt(value & 0xffff));
+      vmcs.setLow(VmcsField.PML_INDEX, value);
     },
   };
 }
 
 function virtualizationExceptions(
   processor: VmxProcessor,
-  { vmcs }: GuestControls,
+  { vmcs, virtualizationExceptionArea }: GuestControls,
 ): VirtualizationExceptions {
   return {
-    area: Number(vmcs.read(VmcsField.VIRTUALIZATION_EXCEPTION_INFORMATION_ADDRESS)),
+    area: virtualizationExceptionArea,
     get eptpIndex() {
-      return Number(vmcs.read(VmcsField.EPTP_INDEX));
+      return vmcs.low(VmcsField.EPTP_INDEX);
     },
     get delivering() {
       return processor.delivering !== undefined;
@@ -32,18 +32,16 @@ function virtualizationExceptions(
   };
 }
 
-/** `processor.guest` has begun. */
 export function guestTranslation(processor: VmxProcessor, controls: GuestControls): GuestTranslation {
-  const { vmcs } = controls;
   const has = (control: Parameters<GuestControls["hasSecondary"]>[0]) => controls.hasSecondary(control);
   return {
-    vpid: has("enableVpid") ? Number(vmcs.read(VmcsField.VPID)) : 0,
-    eptp: has("enableEpt") ? vmcs.read(VmcsField.EPT_POINTER) : undefined,
+    vpid: controls.vpid,
+    eptp: controls.eptp,
     modeBasedExecute: has("modeBasedExecuteControl"),
     modificationLog: has("enablePml") ? modificationLog(controls) : undefined,
     virtualizationExceptions: has("eptViolationVe")
       ? virtualizationExceptions(processor, controls)
       : undefined,
-    apic: has("virtualizeApicAccesses") ? new ApicAccess(processor) : undefined,
+    apic: has("virtualizeApicAccesses") ? new ApicAccess(processor, controls) : undefined,
   };
 }

@@ -1,5 +1,6 @@
 /** VM-instruction error numbers (SDM vol. 3, 31.4), and how VMX instructions tell their result (31.2). */
-import { ARITHMETIC_FLAGS, Flag } from "../../isa/flags.js";
+import { Flag, FlagKind } from "../../isa/flags.js";
+import { FLAG_KIND, FLAG_OPERAND } from "../../isa/state.js";
 import type { CpuState } from "../cpu-state.js";
 import type { VmcsAccess } from "./contract.js";
 import { VmcsField } from "./fields.js";
@@ -42,8 +43,11 @@ export const VM_ERROR_TEXT: Readonly<Record<VmError, string>> = {
   28: "Invalid operand to INVEPT/INVVPID",
 };
 
+/** The arithmetic flags become `flag` alone; the others stay. */
 function setFlags(state: CpuState, flag: number): void {
-  state.rflags = (state.rflags & ~ARITHMETIC_FLAGS) | flag;
+  state.setU32(FLAG_OPERAND, flag);
+  state.setU32(FLAG_OPERAND + 4, 0);
+  state.setU32(FLAG_KIND, FlagKind.explicit);
 }
 
 /** VMsucceed: CF PF AF ZF SF OF are 0. */

@@ -9,13 +9,13 @@ import { SHADOW } from "../../isa/state.js";
 import { type CpuEvent, EventKind } from "../event.js";
 import { deliverEvent, deliverException, deliverInterrupt, deliverNmi } from "../exceptions.js";
 import { Fault } from "../fault.js";
-import { Apicv } from "./apic-interrupts.js";
+import type { Apicv } from "./apic-interrupts.js";
 import { VmExit } from "./contract.js";
 import type { GuestControls } from "./entry-controls.js";
+import { type EntryPlan, EntryPlans } from "./entry-plan.js";
 import { Activity, type VmxProcessor } from "./entry-processor.js";
 import { externalInterruptExit, nmiExit } from "./exit-event.js";
 import { ExitReason } from "./exit-reason.js";
-import { VmcsField } from "./fields.js";
 import { PreemptionTimer } from "./preemption-timer.js";
 
 /** Fraction bits of the TSC multiplier. */
@@ -35,10 +35,10 @@ export class Guest {
   pendingDebug = 0;
   /** A VM exit due to the monitor trap flag waits. */
   trapFlagPending = false;
-  /** INIT waits. */
+  /** INIT waits, for this guest or the next, or for VMXOFF. */
   initPending = false;
-  private vmcsTscOffset = 0n;
-  private tscMultiplier: bigint | undefined;
+  /** What VM entries are made by. */
+  readonly plans = new EntryPlans();
   /** VM exit to perform now that the instruction which caused it is complete. */
   private trapExit: VmExit | undefined;
   /** The tick at which IRET removed NMI blocking and was not complete; -1 if it was not blocked. */
@@ -49,14 +49,9 @@ export class Guest {
   }
 
   /** VM entry has begun. {@link active} is set when it cannot fail any more. */
-  begin(controls: GuestControls): void {
+  begin({ controls, apic }: EntryPlan): void {
     this.controls = controls;
-    this.apic = controls.hasPrimary("useTprShadow") ? new Apicv(this.processor, this, controls) : undefined;
-    const offsetting = controls.hasPrimary("useTscOffsetting");
-    const { vmcs } = controls;
-    this.vmcsTscOffset = offsetting ? vmcs.read(VmcsField.TSC_OFFSET) : 0n;
-    const scaling = offsetting && controls.hasSecondary("useTscScaling");
-    this.tscMultiplier = scaling ? vmcs.read(VmcsField.TSC_MULTIPLIER) : undefined;
+    this.apic = apic;
     this.injection = undefined;
     this.pendingDebug = 0;
     this.trapFlagPending = false;
@@ -89,13 +84,14 @@ export class Guest {
 
   /** What the guest's TSC is, by the processor's own. */
   tsc(own: bigint): bigint {
-    const scaled = this.tscMultiplier === undefined ? own : (own * this.tscMultiplier) >> TSC_FRACTION;
-    return BigInt.asUintN(64, scaled + this.vmcsTscOffset);
+    const { tscMultiplier, tscOffset } = this.controls;
+    const scaled = tscMultiplier === undefined ? own : (own * tscMultiplier) >> TSC_FRACTION;
+    return BigInt.asUintN(64, scaled + tscOffset);
   }
 
   /** What generated code adds to the processor's own TSC; with scaling it does not read the TSC itself. */
   get tscOffset(): bigint {
-    return this.active ? this.vmcsTscOffset : 0n;
+    return this.active ? this.controls.tscOffset : 0n;
   }
 
   /** Something waits for RFLAGS.IF, so the guest's STI has to be seen. */
@@ -152,6 +148,12 @@ export class Guest {
 
   private get interruptsEnabled(): boolean {
     return this.processor.state.flag(Flag.IF) && !this.shadowed;
+  }
+
+  /** What VM entry or the last instruction has left to be done before the next one. */
+  get due(): boolean {
+    const left = this.injection !== undefined || this.trapExit !== undefined || this.trapFlagPending;
+    return this.active && (left || this.pendingDebug !== 0);
   }
 
   /** Whether something waits that ends HLT, shutdown or wait-for-SIPI. */

@@ -1,9 +1,8 @@
 /** The second half of a VM exit: back to VMX root operation with the host's state (SDM vol. 3, 28.5-28.7). */
-import { Register } from "../../isa/emit.js";
 import * as S from "../../isa/state.js";
-import { Rights, SegmentIndex } from "../cpu-state.js";
+import { type CpuState, Rights, SegmentIndex } from "../cpu-state.js";
 import { Cr0, Cr4, Efer } from "../mmu.js";
-import type { VmcsAccess } from "./contract.js";
+import { PmuMsr } from "../pmu/layout.js";
 import { ExitControl } from "./controls.js";
 import {
   CR0_KEPT,
@@ -11,12 +10,14 @@ import {
   IA32_PAT,
   loadDr7,
   loadMsr,
-  loadSysenter,
+  setWide,
   usesPdpteRegisters,
 } from "./entry-load.js";
 import { Activity, type VmxProcessor } from "./entry-processor.js";
 import { VmcsField } from "./fields.js";
 import { loadMsrs } from "./msr-lists.js";
+import { HOST_REGISTERS, Transfer } from "./state-transfer.js";
+import { fieldOffset, type Vmcs } from "./vmcs.js";
 
 /** VMX-abort indicators (28.7). */
 export const VmxAbort = {
@@ -28,7 +29,7 @@ export const VmxAbort = {
   leavingIa32eMode: 6,
 } as const;
 
-const DR7_AFTER_EXIT = 0x400n;
+const DR7_AFTER_EXIT = 0x400;
 const CODE = Rights.P | Rights.S | Rights.G | 0xb;
 const DATA = Rights.P | Rights.S | Rights.G | Rights.DB | 0x3;
 const TSS_BUSY = Rights.P | 0xb;
@@ -36,8 +37,14 @@ const TSS_LIMIT = 0x67;
 const FLAT = 0xffff_ffff;
 const TABLE_LIMIT = 0xffff;
 
+const EXIT_CONTROLS = fieldOffset(VmcsField.EXIT_CONTROLS);
+const HOST_CR0 = fieldOffset(VmcsField.HOST_CR0);
+const HOST_CR4 = fieldOffset(VmcsField.HOST_CR4);
+const HOST_EFER = fieldOffset(VmcsField.HOST_EFER);
+const HOST_SELECTORS = fieldOffset(VmcsField.HOST_ES_SELECTOR);
+
 /** VMX abort: the indicator goes to bytes 4-7 of the VMCS region, and the processor stops. */
-export function abort(processor: VmxProcessor, vmcs: VmcsAccess, indicator: number): void {
+export function abort(processor: VmxProcessor, vmcs: Vmcs, indicator: number): void {
   processor.physicalMemory.write32(Number(vmcs.pointer) + 4, indicator);
   processor.vmx.observer?.onAbort({ vmcs: vmcs.pointer, indicator });
   processor.stop();
@@ -54,23 +61,20 @@ export function leaveGuest(processor: VmxProcessor): void {
 }
 
 /** Loads the host-state area and what VM exits set to fixed values. */
-export function loadHostState(processor: VmxProcessor, vmcs: VmcsAccess): void {
+export function loadHostState(processor: VmxProcessor, vmcs: Vmcs): void {
   const { state } = processor;
-  const controls = Number(vmcs.read(VmcsField.EXIT_CONTROLS));
+  const controls = vmcs.word(EXIT_CONTROLS);
   const long = (controls & ExitControl.hostAddressSpaceSize) !== 0;
-  loadControlRegisters(processor, vmcs, controls, long);
-  loadDr7(processor, DR7_AFTER_EXIT);
+  loadControlRegisters(state, vmcs, controls, long);
+  loadDr7(processor, DR7_AFTER_EXIT, 0);
   loadMsr(processor, IA32_DEBUGCTL, 0n);
-  loadSysenter(
-    processor,
-    vmcs.read(VmcsField.HOST_SYSENTER_CS),
-    vmcs.read(VmcsField.HOST_SYSENTER_ESP),
-    vmcs.read(VmcsField.HOST_SYSENTER_EIP),
-  );
+  if ((controls & ExitControl.loadPerfGlobalCtrl) !== 0) {
+    loadMsr(processor, PmuMsr.PERF_GLOBAL_CTRL, vmcs.read(VmcsField.HOST_PERF_GLOBAL_CTRL));
+  }
   if ((controls & ExitControl.loadPat) !== 0) loadMsr(processor, IA32_PAT, vmcs.read(VmcsField.HOST_PAT));
-  loadSegments(processor, vmcs, long);
-  state.rip = vmcs.read(VmcsField.HOST_RIP);
-  state.setGpr(Register.RSP, vmcs.read(VmcsField.HOST_RSP));
+  HOST_REGISTERS.load(state, vmcs);
+  state.setU32(S.SYSENTER_CS + 4, 0);
+  loadSegments(state, vmcs, long);
   state.rflags = 2;
   state.setU32(S.SHADOW, 0);
   processor.activity = Activity.active;
@@ -83,63 +87,64 @@ export function loadHostState(processor: VmxProcessor, vmcs: VmcsAccess): void {
   }
 }
 
-function loadControlRegisters(
-  processor: VmxProcessor,
-  vmcs: VmcsAccess,
-  controls: number,
-  long: boolean,
-): void {
-  const { state } = processor;
-  const cr0 = Number(vmcs.read(VmcsField.HOST_CR0) & 0xffff_ffffn);
+function loadControlRegisters(state: CpuState, vmcs: Vmcs, controls: number, long: boolean): void {
   // The bits that VMX operation fixes stay set (28.5.1), whatever has been written over the VMCS region since the checks.
-  state.cr0 = (state.cr0 & CR0_KEPT) | (cr0 & ~CR0_KEPT) | Cr0.PE | Cr0.NE | Cr0.PG;
-  state.cr3 = vmcs.read(VmcsField.HOST_CR3);
-  const cr4 = Number(vmcs.read(VmcsField.HOST_CR4));
-  state.cr4 = (long ? cr4 | Cr4.PAE : cr4 & ~Cr4.PCIDE) | Cr4.VMXE;
-  if ((controls & ExitControl.loadEfer) !== 0) state.efer = Number(vmcs.read(VmcsField.HOST_EFER));
+  const fixed = Cr0.PE | Cr0.NE | Cr0.PG;
+  setWide(state, S.CR0, (state.i32(S.CR0) & CR0_KEPT) | (vmcs.word(HOST_CR0) & ~CR0_KEPT) | fixed);
+  const cr4 = vmcs.word(HOST_CR4);
+  setWide(state, S.CR4, (long ? cr4 | Cr4.PAE : cr4 & ~Cr4.PCIDE) | Cr4.VMXE);
+  if ((controls & ExitControl.loadEfer) !== 0) setWide(state, S.EFER, vmcs.word(HOST_EFER));
   else {
-    const kept = state.efer & ~(Efer.LMA | Efer.LME);
-    state.efer = long ? kept | Efer.LMA | Efer.LME : kept;
+    const kept = state.i32(S.EFER) & ~(Efer.LMA | Efer.LME);
+    setWide(state, S.EFER, long ? kept | Efer.LMA | Efer.LME : kept);
   }
 }
 
+/** Selector, hidden part but for the base, and a base of 0. */
+function loadSegment(state: CpuState, index: number, selector: number, limit: number, rights: number): void {
+  state.setU32(S.SEGMENT_SELECTOR + index * 4, selector);
+  state.setU32(S.SEGMENT_LIMIT + index * 4, limit);
+  state.setU32(S.SEGMENT_RIGHTS + index * 4, rights);
+  setWide(state, S.SEGMENT_BASE + index * 8, 0);
+}
+
+const DATA_SEGMENTS = [
+  SegmentIndex.ES,
+  SegmentIndex.SS,
+  SegmentIndex.DS,
+  SegmentIndex.FS,
+  SegmentIndex.GS,
+] as const;
+const BASES = new Transfer(
+  [
+    [S.SEGMENT_BASE + SegmentIndex.FS * 8, VmcsField.HOST_FS_BASE],
+    [S.SEGMENT_BASE + SegmentIndex.GS * 8, VmcsField.HOST_GS_BASE],
+    [S.SEGMENT_BASE + SegmentIndex.TR * 8, VmcsField.HOST_TR_BASE],
+  ],
+  [],
+);
+
 /** Hidden parts are fixed, but for the bases of FS, GS and TR (28.5.2). */
-function loadSegments(processor: VmxProcessor, vmcs: VmcsAccess, long: boolean): void {
-  const { state } = processor;
-  const selector = (index: number) => Number(vmcs.read(VmcsField.HOST_ES_SELECTOR + index * 2));
-  const code = CODE | (long ? Rights.L : Rights.DB);
-  state.setSegment(SegmentIndex.CS, {
-    selector: selector(SegmentIndex.CS),
-    base: 0n,
-    limit: FLAT,
-    rights: code,
-  });
-  const bases = new Map([
-    [SegmentIndex.FS as number, vmcs.read(VmcsField.HOST_FS_BASE)],
-    [SegmentIndex.GS as number, vmcs.read(VmcsField.HOST_GS_BASE)],
-  ]);
-  for (const index of [SegmentIndex.ES, SegmentIndex.SS, SegmentIndex.DS, SegmentIndex.FS, SegmentIndex.GS]) {
+function loadSegments(state: CpuState, vmcs: Vmcs, long: boolean): void {
+  const selectors = vmcs.host + HOST_SELECTORS;
+  const selector = (index: number) => vmcs.view.getUint16(selectors + index * 2, true);
+  loadSegment(state, SegmentIndex.CS, selector(SegmentIndex.CS), FLAT, CODE | (long ? Rights.L : Rights.DB));
+  for (const index of DATA_SEGMENTS) {
     const value = selector(index);
-    const rights = value === 0 ? Rights.unusable : DATA;
-    state.setSegment(index, { selector: value, base: bases.get(index) ?? 0n, limit: FLAT, rights });
+    loadSegment(state, index, value, FLAT, value === 0 ? Rights.unusable : DATA);
   }
-  state.setSegment(SegmentIndex.TR, {
-    selector: Number(vmcs.read(VmcsField.HOST_TR_SELECTOR)),
-    base: vmcs.read(VmcsField.HOST_TR_BASE),
-    limit: TSS_LIMIT,
-    rights: TSS_BUSY,
-  });
-  state.setSegment(SegmentIndex.LDTR, { selector: 0, base: 0n, limit: 0, rights: Rights.unusable });
+  // The host-state area has no LDTR, and TR in its place.
+  loadSegment(state, SegmentIndex.TR, selector(SegmentIndex.LDTR), TSS_LIMIT, TSS_BUSY);
+  loadSegment(state, SegmentIndex.LDTR, 0, 0, Rights.unusable);
+  BASES.load(state, vmcs);
   state.cpl = 0;
-  state.setU64(S.GDTR_BASE, vmcs.read(VmcsField.HOST_GDTR_BASE));
   state.setU32(S.GDTR_LIMIT, TABLE_LIMIT);
-  state.setU64(S.IDTR_BASE, vmcs.read(VmcsField.HOST_IDTR_BASE));
   state.setU32(S.IDTR_LIMIT, TABLE_LIMIT);
 }
 
 /** The VM-exit MSR-load area (28.6). */
-export function loadHostMsrs(processor: VmxProcessor, vmcs: VmcsAccess): void {
-  const count = Number(vmcs.read(VmcsField.EXIT_MSR_LOAD_COUNT));
+export function loadHostMsrs(processor: VmxProcessor, vmcs: Vmcs): void {
+  const count = vmcs.low(VmcsField.EXIT_MSR_LOAD_COUNT);
   if (count === 0) return;
   const area = Number(vmcs.read(VmcsField.EXIT_MSR_LOAD_ADDRESS));
   const failed = loadMsrs(processor.physicalMemory, processor, area, count);

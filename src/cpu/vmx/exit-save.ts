@@ -1,21 +1,32 @@
 /** The first half of a VM exit: the guest-state area (SDM vol. 3, 28.3). */
-import { Register } from "../../isa/emit.js";
 import { Flag } from "../../isa/flags.js";
 import * as S from "../../isa/state.js";
 import type { CpuEvent } from "../event.js";
 import { Efer } from "../mmu.js";
+import { PmuMsr } from "../pmu/layout.js";
 import { SHADOW_MOV_SS } from "../segment-load.js";
 import type { VmExit } from "./contract.js";
 import { EntryControl } from "./controls.js";
 import type { GuestControls } from "./entry-controls.js";
-import { IA32_DEBUGCTL, IA32_PAT, usesPdpteRegisters } from "./entry-load.js";
+import { IA32_DEBUGCTL, IA32_PAT, savePdptes, usesPdpteRegisters } from "./entry-load.js";
 import { Activity, type VmxProcessor } from "./entry-processor.js";
 import { EventVmExit } from "./exit-event.js";
 import { BETWEEN_INSTRUCTIONS, KEEPS_DEBUG_EXCEPTIONS, MEMORY_ACCESS } from "./exit-reason.js";
-import { segmentField, VmcsField } from "./fields.js";
+import { VmcsField } from "./fields.js";
 import { readInterruptibility } from "./interruptibility.js";
+import { GUEST_REGISTERS, saveSelectors } from "./state-transfer.js";
+import { fieldOffset } from "./vmcs.js";
 
-const SEGMENTS = 8;
+const DR7 = S.DR + 7 * 8;
+const GUEST_CR0 = fieldOffset(VmcsField.GUEST_CR0);
+const GUEST_CR4 = fieldOffset(VmcsField.GUEST_CR4);
+const GUEST_DR7 = fieldOffset(VmcsField.GUEST_DR7);
+const GUEST_EFER = fieldOffset(VmcsField.GUEST_EFER);
+const GUEST_RFLAGS = fieldOffset(VmcsField.GUEST_RFLAGS);
+const GUEST_PENDING_DEBUG_EXCEPTIONS = fieldOffset(VmcsField.GUEST_PENDING_DEBUG_EXCEPTIONS);
+const GUEST_INTERRUPTIBILITY_STATE = fieldOffset(VmcsField.GUEST_INTERRUPTIBILITY_STATE);
+const GUEST_ACTIVITY_STATE = fieldOffset(VmcsField.GUEST_ACTIVITY_STATE);
+
 /** Pending debug exceptions: a breakpoint was enabled; single step. */
 const ENABLED_BREAKPOINT = 0x1000;
 const SINGLE_STEP = 0x4000;
@@ -32,47 +43,32 @@ export function saveGuestState(
 ): void {
   const { state, guest } = processor;
   const { vmcs } = controls;
-  vmcs.write(VmcsField.GUEST_CR0, BigInt(state.cr0));
-  vmcs.write(VmcsField.GUEST_CR3, state.cr3);
-  vmcs.write(VmcsField.GUEST_CR4, BigInt(state.cr4));
+  vmcs.setWide(GUEST_CR0, state.i32(S.CR0));
+  vmcs.setWide(GUEST_CR4, state.i32(S.CR4));
   if (controls.hasExit("saveDebugControls")) {
-    vmcs.write(VmcsField.GUEST_DR7, state.dr(7));
+    vmcs.setWord(GUEST_DR7, state.i32(DR7));
+    vmcs.setWord(GUEST_DR7 + 4, state.i32(DR7 + 4));
     vmcs.write(VmcsField.GUEST_DEBUGCTL, processor.readMsr(IA32_DEBUGCTL));
   }
-  vmcs.write(VmcsField.GUEST_SYSENTER_CS, state.u64(S.SYSENTER_CS));
-  vmcs.write(VmcsField.GUEST_SYSENTER_ESP, state.u64(S.SYSENTER_ESP));
-  vmcs.write(VmcsField.GUEST_SYSENTER_EIP, state.u64(S.SYSENTER_EIP));
-  if (controls.hasExit("savePat")) vmcs.write(VmcsField.GUEST_PAT, processor.readMsr(IA32_PAT));
-  if (controls.hasExit("saveEfer")) vmcs.write(VmcsField.GUEST_EFER, BigInt(state.efer));
-  saveSegments(processor, controls);
-  vmcs.write(VmcsField.GUEST_RIP, state.rip);
-  vmcs.write(VmcsField.GUEST_RSP, state.gpr(Register.RSP));
-  vmcs.write(VmcsField.GUEST_RFLAGS, BigInt(savedFlags(processor, exit, during)));
-  savePendingDebug(processor, controls, exit);
-  vmcs.write(VmcsField.GUEST_INTERRUPTIBILITY_STATE, BigInt(readInterruptibility(processor)));
-  vmcs.write(
-    VmcsField.GUEST_ACTIVITY_STATE,
-    BigInt(processor.inMwait ? Activity.active : processor.activity),
-  );
-  if (usesPdpteRegisters(processor) && controls.hasSecondary("enableEpt")) savePdptes(processor, controls);
-  const left = guest.timer.stop(processor.ownTsc());
-  if (controls.hasExit("savePreemptionTimer")) vmcs.write(VmcsField.PREEMPTION_TIMER_VALUE, left);
-  saveEntryControl(processor, controls);
-}
-
-function saveSegments(processor: VmxProcessor, { vmcs }: GuestControls): void {
-  const { state } = processor;
-  for (let index = 0; index < SEGMENTS; index++) {
-    const { selector, base, limit, rights } = state.segment(index);
-    vmcs.write(segmentField(VmcsField.GUEST_ES_SELECTOR, index), BigInt(selector));
-    vmcs.write(segmentField(VmcsField.GUEST_ES_BASE, index), base);
-    vmcs.write(segmentField(VmcsField.GUEST_ES_LIMIT, index), BigInt(limit));
-    vmcs.write(segmentField(VmcsField.GUEST_ES_ACCESS_RIGHTS, index), BigInt(rights));
+  if (controls.hasExit("savePerfGlobalCtrl")) {
+    vmcs.write(VmcsField.GUEST_PERF_GLOBAL_CTRL, processor.readMsr(PmuMsr.PERF_GLOBAL_CTRL));
   }
-  vmcs.write(VmcsField.GUEST_GDTR_BASE, state.u64(S.GDTR_BASE));
-  vmcs.write(VmcsField.GUEST_GDTR_LIMIT, BigInt(state.u32(S.GDTR_LIMIT)));
-  vmcs.write(VmcsField.GUEST_IDTR_BASE, state.u64(S.IDTR_BASE));
-  vmcs.write(VmcsField.GUEST_IDTR_LIMIT, BigInt(state.u32(S.IDTR_LIMIT)));
+  if (controls.hasExit("savePat")) vmcs.write(VmcsField.GUEST_PAT, processor.readMsr(IA32_PAT));
+  if (controls.hasExit("saveEfer")) vmcs.setWide(GUEST_EFER, state.i32(S.EFER));
+  GUEST_REGISTERS.save(state, vmcs);
+  saveSelectors(state, vmcs);
+  vmcs.setWide(GUEST_RFLAGS, savedFlags(processor, exit, during));
+  savePendingDebug(processor, controls, exit);
+  vmcs.setWord(GUEST_INTERRUPTIBILITY_STATE, readInterruptibility(processor));
+  vmcs.setWord(GUEST_ACTIVITY_STATE, processor.inMwait ? Activity.active : processor.activity);
+  if (usesPdpteRegisters(processor) && controls.hasSecondary("enableEpt")) {
+    savePdptes(vmcs, processor.mmu.pdpte);
+  }
+  if (controls.hasPin("activatePreemptionTimer")) {
+    const left = guest.timer.stop(processor.ownTsc());
+    if (controls.hasExit("savePreemptionTimer")) vmcs.write(VmcsField.PREEMPTION_TIMER_VALUE, left);
+  }
+  saveEntryControl(processor, controls);
 }
 
 /** RFLAGS; what becomes of RF depends on why the guest was left (28.3.3). */
@@ -94,15 +90,7 @@ function savePendingDebug(processor: VmxProcessor, controls: GuestControls, exit
   const keeps = KEEPS_DEBUG_EXCEPTIONS.has(exit.reason) || (movSs && !(exit instanceof EventVmExit));
   if (!keeps) bits = 0;
   if ((bits & BREAKPOINTS) !== 0) bits |= ENABLED_BREAKPOINT;
-  vmcs.write(VmcsField.GUEST_PENDING_DEBUG_EXCEPTIONS, BigInt(bits));
-}
-
-function savePdptes(processor: VmxProcessor, { vmcs }: GuestControls): void {
-  const { pdpte } = processor.mmu;
-  for (let i = 0; i < 4; i++) {
-    const entry = (BigInt(pdpte[i * 2 + 1]! >>> 0) << 32n) | BigInt(pdpte[i * 2]! >>> 0);
-    vmcs.write(VmcsField.GUEST_PDPTE0 + i * 2, entry);
-  }
+  vmcs.setWide(GUEST_PENDING_DEBUG_EXCEPTIONS, bits);
 }
 
 /** "IA-32e mode guest" follows EFER.LMA (IA32_VMX_MISC bit 5), and the injected event is done (28.2). */
@@ -111,5 +99,5 @@ function saveEntryControl(processor: VmxProcessor, controls: GuestControls): voi
   if (long === controls.hasEntry("ia32eModeGuest")) return;
   const entry = controls.entry & ~EntryControl.ia32eModeGuest;
   const value = long ? entry | EntryControl.ia32eModeGuest : entry;
-  controls.vmcs.write(VmcsField.ENTRY_CONTROLS, BigInt(value >>> 0));
+  controls.vmcs.setLow(VmcsField.ENTRY_CONTROLS, value);
 }

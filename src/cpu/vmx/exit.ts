@@ -1,8 +1,8 @@
 /** VM exits (SDM vol. 3, chapter 28): what is recorded, what is saved, and the return to the host. */
 import { Vector } from "../../isa/emit.js";
-import { NEXT_RIP } from "../../isa/state.js";
+import { NEXT_RIP, RIP } from "../../isa/state.js";
 import { type CpuEvent, EventKind } from "../event.js";
-import type { VmcsAccess, VmExit, VmxContext } from "./contract.js";
+import type { VmExit, VmxContext } from "./contract.js";
 import { processorOf, type VmxProcessor } from "./entry-processor.js";
 import { Interruption, interruptionInformation, isSoftware } from "./exit-event.js";
 import { abort, leaveGuest, loadHostMsrs, loadHostState, VmxAbort } from "./exit-load.js";
@@ -10,13 +10,20 @@ import { BETWEEN_INSTRUCTIONS, ExitReason, MEMORY_ACCESS } from "./exit-reason.j
 import { saveGuestState } from "./exit-save.js";
 import { VmcsField } from "./fields.js";
 import { storeMsrs } from "./msr-lists.js";
+import { fieldOffset, type Vmcs } from "./vmcs.js";
 
-const LONGEST_INSTRUCTION = 15n;
+const LONGEST_INSTRUCTION = 15;
 /** Exit qualification of EPT violations and their kin: NMI unblocking due to IRET. */
 const QUALIFICATION_NMI_UNBLOCKING = 0x1000n;
 
+const EXIT_REASON = fieldOffset(VmcsField.EXIT_REASON);
+const EXIT_INTERRUPTION_INFO = fieldOffset(VmcsField.EXIT_INTERRUPTION_INFO);
+const EXIT_INSTRUCTION_LENGTH = fieldOffset(VmcsField.EXIT_INSTRUCTION_LENGTH);
+const IDT_VECTORING_INFO = fieldOffset(VmcsField.IDT_VECTORING_INFO);
+const ENTRY_INTERRUPTION_INFO = fieldOffset(VmcsField.ENTRY_INTERRUPTION_INFO);
+
 /** Performs a VM exit. Afterwards the processor is in VMX root operation, at the host's RIP. */
-export function exitGuest(context: VmxContext, vmcs: VmcsAccess, exit: VmExit): void {
+export function exitGuest(context: VmxContext, vmcs: Vmcs, exit: VmExit): void {
   const processor = processorOf(context);
   const { guest, state } = processor;
   const { controls } = guest;
@@ -27,12 +34,14 @@ export function exitGuest(context: VmxContext, vmcs: VmcsAccess, exit: VmExit): 
   const physicalNmiBlocking = nmiBlockedAfter(processor, vmcs, exit);
   saveGuestState(processor, controls, exit, during);
   const { physicalMemory } = processor;
-  const count = Number(vmcs.read(VmcsField.EXIT_MSR_STORE_COUNT));
-  const area = Number(vmcs.read(VmcsField.EXIT_MSR_STORE_ADDRESS));
+  const count = vmcs.low(VmcsField.EXIT_MSR_STORE_COUNT);
   leaveGuest(processor);
-  if (count !== 0 && storeMsrs(physicalMemory, processor, area, count) !== 0) {
-    abort(processor, vmcs, VmxAbort.savingGuestMsrs);
-    return;
+  if (count !== 0) {
+    const area = Number(vmcs.read(VmcsField.EXIT_MSR_STORE_ADDRESS));
+    if (storeMsrs(physicalMemory, processor, area, count) !== 0) {
+      abort(processor, vmcs, VmxAbort.savingGuestMsrs);
+      return;
+    }
   }
   if (wasLong && !controls.hasExit("hostAddressSpaceSize")) {
     abort(processor, vmcs, VmxAbort.leavingIa32eMode);
@@ -56,21 +65,21 @@ function interruptedDelivery({ delivering }: VmxProcessor, exit: VmExit): CpuEve
 }
 
 /** The VM-exit information fields (28.2). */
-function record(processor: VmxProcessor, vmcs: VmcsAccess, exit: VmExit, during: CpuEvent | undefined): void {
+function record(processor: VmxProcessor, vmcs: Vmcs, exit: VmExit, during: CpuEvent | undefined): void {
   const { state } = processor;
   const unblocked = processor.guest.iretUnblocked(processor.now());
   const memory = MEMORY_ACCESS.has(exit.reason);
   const nmiInQualification = unblocked && memory && during === undefined;
-  vmcs.write(VmcsField.EXIT_REASON, BigInt(exit.reason));
+  vmcs.setWord(EXIT_REASON, exit.reason);
   vmcs.write(
     VmcsField.EXIT_QUALIFICATION,
     nmiInQualification ? exit.qualification | QUALIFICATION_NMI_UNBLOCKING : exit.qualification,
   );
-  vmcs.write(VmcsField.EXIT_INTERRUPTION_INFO, 0n);
-  vmcs.write(VmcsField.EXIT_INSTRUCTION_LENGTH, instructionLength(processor, exit, during));
-  vmcs.write(VmcsField.IDT_VECTORING_INFO, during ? BigInt(interruptionInformation(state, during)) : 0n);
+  vmcs.setWord(EXIT_INTERRUPTION_INFO, 0);
+  vmcs.setWord(EXIT_INSTRUCTION_LENGTH, instructionLength(processor, exit, during));
+  vmcs.setWord(IDT_VECTORING_INFO, during ? interruptionInformation(state, during) : 0);
   if (during?.error !== undefined) {
-    vmcs.write(VmcsField.IDT_VECTORING_ERROR_CODE, BigInt(during.error >>> 0));
+    vmcs.setLow(VmcsField.IDT_VECTORING_ERROR_CODE, during.error);
   }
   for (const [field, value] of exit.fields) {
     const isInformation = field === VmcsField.EXIT_INTERRUPTION_INFO;
@@ -78,8 +87,7 @@ function record(processor: VmxProcessor, vmcs: VmcsAccess, exit: VmExit, during:
     vmcs.write(field, marked ? value | BigInt(Interruption.nmiUnblocking) : value);
   }
   // An event is injected once.
-  const injected = vmcs.read(VmcsField.ENTRY_INTERRUPTION_INFO);
-  vmcs.write(VmcsField.ENTRY_INTERRUPTION_INFO, injected & BigInt(Interruption.valid - 1));
+  vmcs.setWord(ENTRY_INTERRUPTION_INFO, vmcs.word(ENTRY_INTERRUPTION_INFO) & ~Interruption.valid);
 }
 
 /** Bit 12 of the information is defined for exceptions other than double faults. */
@@ -89,19 +97,25 @@ function isException(information: number): boolean {
 }
 
 /** Defined for VM exits that an instruction causes, and during the delivery of a software interrupt or exception. */
-function instructionLength(processor: VmxProcessor, exit: VmExit, during: CpuEvent | undefined): bigint {
+function instructionLength(processor: VmxProcessor, exit: VmExit, during: CpuEvent | undefined): number {
   const { state } = processor;
-  if (during !== undefined && !isSoftware(during)) return 0n;
-  if (BETWEEN_INSTRUCTIONS.has(exit.reason)) return 0n;
-  const next = during === undefined ? state.u64(NEXT_RIP) : during.returnRip;
-  const length = BigInt.asUintN(state.long ? 64 : 32, next - state.rip);
-  return length <= LONGEST_INSTRUCTION ? length : 0n;
+  if (during !== undefined && !isSoftware(during)) return 0;
+  if (BETWEEN_INSTRUCTIONS.has(exit.reason)) return 0;
+  if (during !== undefined) {
+    const length = BigInt.asUintN(state.long ? 64 : 32, during.returnRip - state.rip);
+    return length <= LONGEST_INSTRUCTION ? Number(length) : 0;
+  }
+  const low = state.u32(NEXT_RIP) - state.u32(RIP);
+  const length = low >>> 0;
+  if (length > LONGEST_INSTRUCTION) return 0;
+  const high = (state.i32(NEXT_RIP + 4) - state.i32(RIP + 4) - (low < 0 ? 1 : 0)) | 0;
+  return high === 0 || !state.long ? length : 0;
 }
 
 /** Blocking by NMI in the host: after an NMI; with virtual NMIs it was the guest's, and ends. */
-function nmiBlockedAfter(processor: VmxProcessor, vmcs: VmcsAccess, exit: VmExit): boolean {
+function nmiBlockedAfter(processor: VmxProcessor, vmcs: Vmcs, exit: VmExit): boolean {
   if (exit.reason === ExitReason.exceptionOrNmi) {
-    const information = Number(vmcs.read(VmcsField.EXIT_INTERRUPTION_INFO));
+    const information = vmcs.word(EXIT_INTERRUPTION_INFO);
     const type = (information >>> Interruption.typeShift) & Interruption.typeMask;
     if (type === EventKind.nmi) return true;
   }

@@ -10,7 +10,14 @@ import {
   vmxSucceed,
 } from "./instructions.js";
 import { checkInvalidationType, invalidateTranslations, vmfunc } from "./invalidation.js";
-import { checkVmread, checkVmwrite, vmread, vmwrite } from "./vmcs-access.js";
+import {
+  checkVmread,
+  checkVmwrite,
+  vmread,
+  vmreadRegister,
+  vmwrite,
+  vmwriteRegister,
+} from "./vmcs-access.js";
 
 // biome-ignore-start lint/suspicious/noConfusingVoidType: a helper without a result returns nothing
 export type VmxHelper = (
@@ -29,8 +36,10 @@ const implementations = {
   vmxSucceed,
   checkVmread,
   vmread,
+  vmreadRegister,
   checkVmwrite,
   vmwrite,
+  vmwriteRegister,
   checkInvalidationType,
   invalidateTranslations,
   vmfunc,

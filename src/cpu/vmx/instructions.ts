@@ -15,8 +15,6 @@ import { FeatureControl } from "../msr/intel.js";
 import { requireRing0 } from "../privilege.js";
 import { SHADOW_MOV_SS } from "../segment-load.js";
 import { VMCS_REVISION } from "./capabilities.js";
-import { checkControls, checkGuestState, checkHostState } from "./checks/checks.js";
-import { EntryView } from "./checks/view.js";
 import { VmExit } from "./contract.js";
 import { processorOf } from "./entry-processor.js";
 import { VmError, vmFail, vmFailInvalid, vmSucceed } from "./errors.js";
@@ -118,9 +116,10 @@ function vmxon({ vmx, state }: VmxInstructionContext, pointer: bigint): void {
   vmSucceed(state);
 }
 
-export function vmxoff({ vmx, state }: VmxInstructionContext): void {
-  vmx.leaveOperation();
-  vmSucceed(state);
+export function vmxoff(context: VmxInstructionContext): void {
+  context.vmx.leaveOperation();
+  vmSucceed(context.state);
+  processorOf(context).releaseInit();
 }
 
 function vmclear({ vmx, state }: VmxInstructionContext, pointer: bigint): void {
@@ -196,23 +195,15 @@ export function vmEntry(context: VmxInstructionContext, reason: number): number 
   if (state.u32(SHADOW) === SHADOW_MOV_SS) return fail(VmError.entryBlockedByMovSs);
   if (launch && vmcs.launched) return fail(VmError.vmlaunchNonClear);
   if (!launch && !vmcs.launched) return fail(VmError.vmresumeNonLaunched);
-  const view = new EntryView(vmcs, {
-    capabilities: vmx.capabilities,
-    physical: vmx.parts.physical,
-    memory: state.view,
-    longModeActive: state.longModeActive,
-  });
-  if (!vmx.passed.has(view)) {
-    const controls = checkControls(view);
-    const failure = controls ?? checkHostState(view);
-    if (failure !== undefined) {
-      vmx.refused(failure);
-      return fail(controls ? VmError.entryInvalidControls : VmError.entryInvalidHostState);
-    }
-    vmx.passed.note(view);
+  const { checks, environment } = vmx;
+  const controls = checks.controls(vmcs, environment);
+  const failure = controls ?? checks.hostState(vmcs, environment);
+  if (failure !== undefined) {
+    vmx.refused(failure);
+    return fail(controls ? VmError.entryInvalidControls : VmError.entryInvalidHostState);
   }
   const { transitions } = vmx.parts;
-  const guest = checkGuestState(view);
+  const guest = checks.guestState(vmcs, environment);
   if (guest !== undefined) {
     vmx.refused(guest);
     transitions.failEntry(vmcs, ExitReason.entryFailureGuestState, BigInt(guest.rule.qualification ?? 0));

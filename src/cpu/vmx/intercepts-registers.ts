@@ -29,29 +29,18 @@ const PE = BigInt(Cr0.PE);
 type Register = 0 | 3 | 4 | 8;
 
 export class ControlRegisterIntercepts {
-  private readonly cr0Mask: bigint;
-  private readonly cr0Shadow: bigint;
-  private readonly cr4Mask: bigint;
-  private readonly cr4Shadow: bigint;
-
   constructor(
     private readonly processor: VmxProcessor,
     private readonly controls: GuestControls,
-  ) {
-    const { vmcs } = controls;
-    this.cr0Mask = vmcs.read(VmcsField.CR0_GUEST_HOST_MASK);
-    this.cr0Shadow = vmcs.read(VmcsField.CR0_READ_SHADOW);
-    this.cr4Mask = vmcs.read(VmcsField.CR4_GUEST_HOST_MASK);
-    this.cr4Shadow = vmcs.read(VmcsField.CR4_READ_SHADOW);
-  }
+  ) {}
 
   read(register: Register, value: bigint): bigint {
     const { controls } = this;
     switch (register) {
       case 0:
-        return (value & ~this.cr0Mask) | (this.cr0Shadow & this.cr0Mask);
+        return (value & ~controls.cr0Mask) | (controls.cr0Shadow & controls.cr0Mask);
       case 4:
-        return (value & ~this.cr4Mask) | (this.cr4Shadow & this.cr4Mask);
+        return (value & ~controls.cr4Mask) | (controls.cr4Shadow & controls.cr4Mask);
       case 3:
         if (controls.hasPrimary("cr3StoreExiting")) this.leave(3, AccessType.movFrom);
         return value;
@@ -80,7 +69,7 @@ export class ControlRegisterIntercepts {
 
   private isTarget(value: bigint): boolean {
     const { vmcs } = this.controls;
-    const count = Number(vmcs.read(VmcsField.CR3_TARGET_COUNT));
+    const count = vmcs.low(VmcsField.CR3_TARGET_COUNT);
     for (let i = 0; i < count; i++) {
       if (vmcs.read(VmcsField.CR3_TARGET_VALUE_0 + i * 2) === value) return true;
     }
@@ -88,10 +77,10 @@ export class ControlRegisterIntercepts {
   }
 
   private writeCr0(current: bigint, value: bigint, by: "mov" | "lmsw" | "clts"): bigint {
-    const mask = this.cr0Mask;
-    const differs = (value ^ this.cr0Shadow) & mask;
+    const { cr0Mask: mask, cr0Shadow } = this.controls;
+    const differs = (value ^ cr0Shadow) & mask;
     if (by === "clts") {
-      if ((mask & this.cr0Shadow & TS) !== 0n) this.leave(0, AccessType.clts);
+      if ((mask & cr0Shadow & TS) !== 0n) this.leave(0, AccessType.clts);
       if ((mask & TS) !== 0n) return current;
     } else if (by === "lmsw") {
       const setsPe = (differs & PE & value) !== 0n;
@@ -104,8 +93,8 @@ export class ControlRegisterIntercepts {
   }
 
   private writeCr4(current: bigint, value: bigint): bigint {
-    const mask = this.cr4Mask;
-    if (((value ^ this.cr4Shadow) & mask) !== 0n) this.leave(4, AccessType.movTo);
+    const { cr4Mask: mask, cr4Shadow } = this.controls;
+    if (((value ^ cr4Shadow) & mask) !== 0n) this.leave(4, AccessType.movTo);
     const next = (value & ~mask) | (current & mask);
     if (!isCr4Allowed(Number(next & 0xffff_ffffn), this.processor.vmx.capabilities)) {
       throw new Fault(Vector.GP, 0);

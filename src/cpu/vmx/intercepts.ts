@@ -47,10 +47,16 @@ export class GuestIntercepts implements Intercepts {
     const has = (control: Parameters<GuestControls["hasSecondary"]>[0]) => controls.hasSecondary(control);
     const scaling = controls.hasPrimary("useTscOffsetting") && has("useTscScaling");
     this.inline =
-      (controls.hasPrimary("rdtscExiting") || scaling ? Intercepting.timeStamp : 0) |
+      (controls.hasPrimary("rdtscExiting") || scaling || !has("enableRdtscp") ? Intercepting.timeStamp : 0) |
       (controls.hasPrimary("pauseExiting") || has("pauseLoopExiting") ? Intercepting.pause : 0) |
       (has("rdrandExiting") || has("rdseedExiting") ? Intercepting.random : 0) |
       (has("enableXsaves") ? 0 : Intercepting.xsaves);
+  }
+
+  /** VM entry: what has happened so far does not concern the guest. */
+  renew(): void {
+    this.firstPause = 0;
+    this.lastPause = Number.NEGATIVE_INFINITY;
   }
 
   instruction(which: InterceptedInstruction, operand = 0n): void {
@@ -152,8 +158,8 @@ export class GuestIntercepts implements Intercepts {
     const now = processor.now();
     const gap = now - this.lastPause;
     this.lastPause = now;
-    if (gap > Number(controls.vmcs.read(VmcsField.PLE_GAP))) this.firstPause = now;
-    else if (now - this.firstPause > Number(controls.vmcs.read(VmcsField.PLE_WINDOW))) {
+    if (gap > controls.vmcs.low(VmcsField.PLE_GAP)) this.firstPause = now;
+    else if (now - this.firstPause > controls.vmcs.low(VmcsField.PLE_WINDOW)) {
       throw new VmExit(ExitReason.pause);
     }
   }

@@ -1,17 +1,22 @@
 /** VMREAD and VMWRITE, in VMX root operation and, with VMCS shadowing, for the guest (SDM vol. 3, 25.6.15 and 31.3). */
+import { GPR } from "../../isa/state.js";
 import { NOT_RAM } from "../../memory/physical.js";
 import { PrimaryControl, SecondaryControl } from "./controls.js";
 import { VmError, vmFail, vmFailInvalid, vmSucceed } from "./errors.js";
 import { ExitReason } from "./exit-reason.js";
 import { VmcsField } from "./fields.js";
-import type { VmxInstructionContext } from "./instructions.js";
-import type { Vmcs } from "./vmcs.js";
+import { beginVmx, type VmxInstructionContext } from "./instructions.js";
+import { Vmcs } from "./vmcs.js";
 
 const ENCODINGS = 0x8000;
+/** No encoding. */
+const NONE = -1;
 
-/** The encoding in a register, all of it; outside 64-bit mode registers have 32 bits. */
-function encodingIn({ state }: VmxInstructionContext, register: number): bigint {
-  return state.long ? state.gpr(register) : BigInt(state.gpr32(register));
+/** The encoding in a register, all of whose bits count; outside 64-bit mode registers have 32. */
+function encodingIn({ state }: VmxInstructionContext, register: number): number {
+  const low = state.gpr32(register);
+  if (low >= ENCODINGS) return NONE;
+  return state.u32(GPR + register * 8 + 4) !== 0 && state.long ? NONE : low;
 }
 
 /**
@@ -26,12 +31,11 @@ export function isShadowed(context: VmxInstructionContext, reason: number, regis
   if ((vmcs.low(VmcsField.PRIMARY_CONTROLS) & PrimaryControl.activateSecondaryControls) === 0) return false;
   if ((vmcs.low(VmcsField.SECONDARY_CONTROLS) & SecondaryControl.vmcsShadowing) === 0) return false;
   const encoding = encodingIn(context, register);
-  if (encoding >= ENCODINGS) return false;
+  if (encoding === NONE) return false;
   const field =
     reason === ExitReason.vmread ? VmcsField.VMREAD_BITMAP_ADDRESS : VmcsField.VMWRITE_BITMAP_ADDRESS;
-  const bit = Number(encoding);
-  const host = vmx.parts.physical.hostAddress(Number(vmcs.read(field)) + (bit >>> 3), false);
-  return host !== NOT_RAM && ((state.view.getUint8(host) >>> (bit & 7)) & 1) === 0;
+  const host = vmx.parts.physical.hostAddress(Number(vmcs.read(field)) + (encoding >>> 3), false);
+  return host !== NOT_RAM && ((state.view.getUint8(host) >>> (encoding & 7)) & 1) === 0;
 }
 
 /** The VMCS that VMREAD and VMWRITE work on: the current one, or for a guest the one its link pointer names. */
@@ -40,26 +44,21 @@ function target({ vmx }: VmxInstructionContext): Vmcs | undefined {
   return vmx.current && vmx.regionAt(vmx.current.read(VmcsField.VMCS_LINK_POINTER));
 }
 
-/** The field that a register names has been checked. */
-const fieldIn = (context: VmxInstructionContext, register: number): number =>
-  Number(encodingIn(context, register));
-
 /** Whether VMREAD or VMWRITE can go on with the field that `register` names; if not, 0 after VMfail. */
 function checkField(context: VmxInstructionContext, register: number, write: boolean): number {
-  const { state } = context;
-  const { capabilities, current } = context.vmx;
+  const { state, vmx } = context;
   if (target(context) === undefined) {
     vmFailInvalid(state);
     return 0;
   }
   // An error of a guest, too, is told in the current VMCS, not in the shadow VMCS.
   const encoding = encodingIn(context, register);
-  if (encoding >= ENCODINGS || !capabilities.fieldExists(Number(encoding))) {
-    vmFail(state, current, VmError.unsupportedComponent);
+  if (encoding === NONE || !vmx.capabilities.fieldExists(encoding)) {
+    vmFail(state, vmx.current, VmError.unsupportedComponent);
     return 0;
   }
-  if (write && !capabilities.fieldWritable(Number(encoding))) {
-    vmFail(state, current, VmError.readOnlyComponent);
+  if (write && !vmx.capabilities.fieldWritable(encoding)) {
+    vmFail(state, vmx.current, VmError.readOnlyComponent);
     return 0;
   }
   return 1;
@@ -72,10 +71,34 @@ export const checkVmwrite = (context: VmxInstructionContext, register: number): 
 
 /** The value to store; VMsucceed comes after the store, which may fault. */
 export function vmread(context: VmxInstructionContext, register: number): bigint {
-  return target(context)?.read(fieldIn(context, register)) ?? 0n;
+  return target(context)?.read(encodingIn(context, register)) ?? 0n;
 }
 
 export function vmwrite(context: VmxInstructionContext, register: number, value: bigint): void {
-  target(context)?.write(fieldIn(context, register), BigInt.asUintN(64, value));
+  target(context)?.write(encodingIn(context, register), BigInt.asUintN(64, value));
   vmSucceed(context.state);
+}
+
+/** VMREAD of a field that one register names into another register. */
+export function vmreadRegister(context: VmxInstructionContext, register: number, destination: number): void {
+  beginVmx(context, ExitReason.vmread, destination, register);
+  const { state } = context;
+  if (checkField(context, register, false) === 0) return;
+  const vmcs = target(context)!;
+  const field = encodingIn(context, register);
+  state.setGpr32(destination, vmcs.low(field));
+  if (state.long && Vmcs.isWide(field)) state.setU32(GPR + destination * 8 + 4, vmcs.high(field));
+  vmSucceed(state);
+}
+
+/** VMWRITE of a register into the field that another register names. */
+export function vmwriteRegister(context: VmxInstructionContext, register: number, source: number): void {
+  beginVmx(context, ExitReason.vmwrite, source, register);
+  const { state } = context;
+  if (checkField(context, register, true) === 0) return;
+  const vmcs = target(context)!;
+  const field = encodingIn(context, register);
+  vmcs.setLow(field, state.gpr32(source));
+  if (state.long && Vmcs.isWide(field)) vmcs.setHigh(field, state.u32(GPR + source * 8 + 4));
+  vmSucceed(state);
 }

@@ -45,8 +45,8 @@ export function fieldOffset(encoding: number): number {
 export class Vmcs implements VmcsAccess {
   /** @param host offset of the region in the machine's memory */
   constructor(
-    private readonly view: DataView,
-    private readonly host: number,
+    readonly view: DataView,
+    readonly host: number,
     readonly pointer: bigint,
   ) {}
 
@@ -120,23 +120,35 @@ export class Vmcs implements VmcsAccess {
   /** Writes a field of up to 32 bits, or zero-extends into a wider one. */
   setLow(field: number, value: number): void {
     const at = this.host + fieldOffset(field);
-    const width = (field >>> 13) & 3;
-    if (width === 0) this.view.setUint16(at, value, true);
+    if (((field >>> 13) & 3) === 0) this.view.setUint16(at, value, true);
     else {
       this.view.setUint32(at, value, true);
-      if (width !== WIDTH_32) this.view.setUint32(at + 4, 0, true);
+      if (Vmcs.isWide(field)) this.view.setUint32(at + 4, 0, true);
     }
+  }
+  /** Bits 63:32; only of 64-bit and natural-width fields. */
+  setHigh(field: number, value: number): void {
+    this.view.setUint32(this.host + fieldOffset(field) + 4, value, true);
   }
 
-  /** Copies words of the region. @param offsets multiples of 4 */
-  copyWords(offsets: readonly number[], into: Int32Array): void {
-    for (let i = 0; i < offsets.length; i++) into[i] = this.view.getInt32(this.host + offsets[i]!, true);
+  /** The encoding is of 64 bits: a 64-bit field as a whole, or one of natural width. */
+  static isWide(field: number): boolean {
+    const width = (field >>> 13) & 3;
+    return width === WIDTH_NATURAL || (width === WIDTH_64 && (field & 1) === 0);
   }
-  /** Whether words of the region are as they were copied. */
-  matches(offsets: readonly number[], copy: Int32Array): boolean {
-    for (let i = 0; i < offsets.length; i++) {
-      if (this.view.getInt32(this.host + offsets[i]!, true) !== copy[i]) return false;
-    }
-    return true;
+
+  // By the offset of a word in the region, for fields that are used so often that even finding them counts.
+
+  /** 32 bits, signed. @param offset from {@link fieldOffset}, or 4 more for the upper half */
+  word(offset: number): number {
+    return this.view.getInt32(this.host + offset, true);
+  }
+  setWord(offset: number, value: number): void {
+    this.view.setInt32(this.host + offset, value, true);
+  }
+  /** Zero-extends 32 bits into a 64-bit or natural-width field. */
+  setWide(offset: number, value: number): void {
+    this.view.setInt32(this.host + offset, value, true);
+    this.view.setInt32(this.host + offset + 4, 0, true);
   }
 }

@@ -27,6 +27,7 @@ export class VmxTestCpu extends TestCpu {
   readonly physical = new PhysicalMap();
   readonly vmx: VmxOperation;
   readonly calls: string[] = [];
+  readonly releaseInit = (): void => void this.calls.push("releaseInit");
   /** What VM entry's loading of MSRs says. */
   entrySucceeds = true;
 

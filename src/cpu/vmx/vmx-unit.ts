@@ -7,8 +7,9 @@ import type { PhysicalMap } from "../../memory/physical.js";
 import type { CpuContext } from "../context.js";
 import type { Intercepts } from "../intercepts.js";
 import type { VmxCapabilities } from "./capabilities.js";
-import { PassedChecks } from "./checks/passed.js";
+import { EntryChecks } from "./checks/checks.js";
 import type { RuleFailure } from "./checks/rule.js";
+import type { EntryEnvironment } from "./checks/view.js";
 import type { VmExit, VmxUnit } from "./contract.js";
 import { VmError } from "./errors.js";
 import { observedExit, type VmxObserver } from "./observer.js";
@@ -57,6 +58,8 @@ export interface VmxUnitState {
 }
 
 const VERSION = 1;
+/** VMCSs that are remembered. */
+const MOST_REGIONS = 8;
 
 export class VmxOperation implements VmxUnit {
   /** Physical address that VMXON was given; undefined outside VMX operation. */
@@ -68,13 +71,26 @@ export class VmxOperation implements VmxUnit {
   lastFailure: RuleFailure | undefined;
   /** Told of VM entries and VM exits, if somebody wants to know. */
   observer: VmxObserver | undefined;
-  /** Saves VM entries from checking again what has not changed. */
-  readonly passed = new PassedChecks();
+  /** The checks of VM entry, and what of the processor takes part in them. */
+  readonly checks = new EntryChecks();
+  readonly environment: EntryEnvironment;
+  /** The regions that were met last: what is remembered of a VMCS belongs to these objects. */
+  private readonly regions: Vmcs[] = [];
   /** For VMX root operation: the fixed bits of CR0 and CR4. */
   readonly rootIntercepts: Intercepts;
 
   constructor(readonly parts: VmxParts) {
     this.rootIntercepts = new RootOperation(parts.capabilities);
+    const { capabilities, physical } = parts;
+    const { state } = parts.processor;
+    this.environment = {
+      capabilities,
+      physical,
+      memory: state.view,
+      get longModeActive() {
+        return state.longModeActive;
+      },
+    };
   }
 
   get operation(): boolean {
@@ -112,7 +128,14 @@ export class VmxOperation implements VmxUnit {
   regionAt(pointer: bigint): Vmcs | undefined {
     const { processor, physical } = this.parts;
     if (!this.isRegionAddress(pointer)) return undefined;
-    return Vmcs.at(processor.state.view, physical, pointer);
+    const host = physical.hostAddress(Number(pointer), true);
+    const known = this.regions.find((region) => region.host === host && region.pointer === pointer);
+    if (known !== undefined) return known;
+    const region = Vmcs.at(processor.state.view, physical, pointer);
+    if (region === undefined) return undefined;
+    this.regions.unshift(region);
+    if (this.regions.length > MOST_REGIONS) this.regions.pop();
+    return region;
   }
 
   /** 4 KiB aligned, and no wider than physical addresses are. */

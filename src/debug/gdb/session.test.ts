@@ -3,13 +3,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodePacket, PacketReader, toHex } from "./packet.js";
 import { GdbSession } from "./session.js";
-import type { DebugTarget, StopReason } from "./target.js";
+import type { DebugTarget, MemoryView, StopReason } from "./target.js";
 import { gdbRegisters, targetDescription } from "./target-description.js";
 
 const decoder = new TextDecoder("latin1");
 
 class FakeTarget implements DebugTarget {
   readonly calls: string[] = [];
+  memoryView: MemoryView = "current";
   readonly memory = new Uint8Array(64).map((_, i) => i);
   stop: (reason: StopReason) => void = () => {};
   private note(call: string): true {
@@ -24,12 +25,12 @@ class FakeTarget implements DebugTarget {
     this.note(`${name}=${toHex(value)}`);
     return name !== "cs";
   }
-  readMemory(view: string, address: bigint, length: number) {
-    this.note(`read ${view}`);
+  readMemory(address: bigint, length: number) {
+    this.note(`read ${this.memoryView}`);
     return address < 64n ? this.memory.subarray(Number(address), Number(address) + length) : undefined;
   }
-  writeMemory(view: string, address: bigint, data: Uint8Array) {
-    return this.note(`write ${view} ${address}: ${toHex(data)}`) && address < 64n;
+  writeMemory(address: bigint, data: Uint8Array) {
+    return this.note(`write ${this.memoryView} ${address}: ${toHex(data)}`) && address < 64n;
   }
   setBreakpoint(kind: string, address: bigint, length: number) {
     return this.note(`set ${kind} ${address.toString(16)} ${length}`) && length < 4096;
@@ -47,6 +48,7 @@ class FakeTarget implements DebugTarget {
   resume = () => this.run("resume");
   interrupt = () => void this.note("interrupt");
   detach = () => void this.note("detach");
+  leave = () => void this.note("leave");
   kill = () => void this.note("kill");
   monitor = (command: string) => (command === "quiet" ? "" : `you said ${command}\n`);
 }
@@ -103,7 +105,7 @@ test("one description in every mode, read in parts", () => {
   );
 });
 
-test("memory as the guest sees it, and machine-physical", () => {
+test("memory as what runs sees it, and in other views", () => {
   const { target, ask } = start();
   assert.equal(ask("m10,4"), "10111213");
   assert.equal(ask("mffffffff81000000,4"), "E14");
@@ -114,12 +116,23 @@ test("memory as the guest sees it, and machine-physical", () => {
   assert.equal(ask(Uint8Array.of(...Buffer.from("X4,3:"), 0x23, 0, 0x7d)), "OK");
   assert.equal(ask("X4,0:"), "OK", "the probe for binary writes");
   assert.deepEqual(target.calls, [
-    "read linear",
-    "read linear",
-    "write linear 2: aabb",
-    "write linear 256: aabb",
+    "read current",
+    "read current",
+    "write current 2: aabb",
+    "write current 256: aabb",
     "write physical 4: 23007d",
   ]);
+  assert.equal(ask("Qqemu.PhyMemMode:0"), "OK");
+  assert.equal(ask("qvt86.MemoryView"), "current");
+  for (const view of ["l1", "l2", "l2-physical", "physical"]) {
+    assert.equal(ask(`Qvt86.MemoryView:${view}`), "OK");
+    assert.equal(ask("qvt86.MemoryView"), view);
+    assert.equal(ask("qqemu.PhyMemMode"), view === "physical" ? "1" : "0");
+    ask("m0,1");
+    assert.equal(target.calls.at(-1), `read ${view}`);
+  }
+  for (const wrong of ["Qvt86.MemoryView:l3", "Qvt86.MemoryView:"]) assert.equal(ask(wrong), "E22");
+  assert.equal(target.memoryView, "physical", "a wrong view changes nothing");
 });
 
 test("breakpoints and watchpoints", () => {
@@ -162,6 +175,14 @@ test("running: the answer comes with the stop", async () => {
   assert.equal(target.calls.at(-1), "interrupt");
 });
 
+test("text for the person comes before the stop", async () => {
+  const { target, ask, take } = start();
+  ask("c");
+  target.stop({ signal: 5, text: "VM exit\n" });
+  await Promise.resolve();
+  assert.deepEqual(take(), [`O${toHex(Buffer.from("VM exit\n"))}`, "T05thread:1;"]);
+});
+
 test("reasons of a stop, for a debugger that knows them", async () => {
   const { target, ask, take } = start();
   assert.match(ask("qSupported:multiprocess+;swbreak+;hwbreak+;xmlRegisters=i386")!, /swbreak\+;hwbreak\+/);
@@ -183,9 +204,10 @@ test("monitor commands, detach, kill, and what is unknown", () => {
   assert.equal(ask("Hg0"), "OK");
   assert.equal(ask("qAttached"), "1");
   assert.equal(ask("D"), "OK");
+  assert.equal(ask("Qvt86.Leave"), "OK");
   assert.equal(ask("vKill;1"), "OK");
   ask("k");
-  assert.deepEqual(target.calls, ["detach", "kill", "kill"]);
+  assert.deepEqual(target.calls, ["detach", "leave", "kill", "kill"]);
 });
 
 test("acknowledgements, until they are switched off", () => {

@@ -2,7 +2,7 @@
  * One debugger's session: GDB remote serial protocol commands to a {@link DebugTarget} (GDB manual, appendix E.2-E.4).
  */
 import { encodePacket, fromHex, PacketReader, toHex } from "./packet.js";
-import type { BreakpointKind, DebugTarget, MemoryView, StopReason } from "./target.js";
+import { type BreakpointKind, type DebugTarget, MEMORY_VIEWS, type StopReason } from "./target.js";
 import { gdbRegisters, targetDescription } from "./target-description.js";
 
 const MAX_PACKET = 0x4000;
@@ -14,7 +14,6 @@ const sizeOf = (bits: number): number => bits / 8;
 
 export class GdbSession {
   private readonly reader = new PacketReader();
-  private view: MemoryView = "linear";
   private running = false;
   private lastStop: StopReason = { signal: 5 };
   private acknowledges = true;
@@ -98,6 +97,7 @@ export class GdbSession {
     void stopped.then((reason) => {
       this.running = false;
       this.lastStop = reason;
+      if (reason.text !== undefined) this.reply(`O${toHex(encoder.encode(reason.text))}`);
       this.reply(this.stopReply(reason));
     });
     return undefined;
@@ -129,7 +129,6 @@ export class GdbSession {
   private readMemory(text: string): string {
     const [address = "0", length = "0"] = text.split(",");
     const bytes = this.target.readMemory(
-      this.view,
       BigInt(`0x${address}`),
       Math.min(Number.parseInt(length, 16), MAX_PACKET / 2),
     );
@@ -139,16 +138,14 @@ export class GdbSession {
   private writeMemory(text: string): string {
     const [where = "", hex = ""] = text.split(":");
     const [address = "0"] = where.split(",");
-    return this.target.writeMemory(this.view, BigInt(`0x${address}`), fromHex(hex)) ? "OK" : "E14";
+    return this.target.writeMemory(BigInt(`0x${address}`), fromHex(hex)) ? "OK" : "E14";
   }
 
   private writeBinary(raw: Uint8Array): string {
     const colon = raw.indexOf(0x3a);
     const [address = "0"] = decoder.decode(raw.subarray(1, colon)).split(",");
     const data = raw.subarray(colon + 1);
-    return data.length === 0 || this.target.writeMemory(this.view, BigInt(`0x${address}`), data)
-      ? "OK"
-      : "E14";
+    return data.length === 0 || this.target.writeMemory(BigInt(`0x${address}`), data) ? "OK" : "E14";
   }
 
   private breakpoint(set: boolean, text: string): string {
@@ -194,9 +191,10 @@ export class GdbSession {
       const output = this.target.monitor(decoder.decode(fromHex(text.slice(6))));
       return output === "" ? "OK" : toHex(encoder.encode(output));
     }
-    if (text === "qqemu.PhyMemMode") return this.view === "physical" ? "1" : "0";
-    if (text.startsWith("Qqemu.PhyMemMode:")) {
-      this.view = text.endsWith("1") ? "physical" : "linear";
+    const view = this.memoryView(text);
+    if (view !== undefined) return view;
+    if (text === "Qvt86.Leave") {
+      this.target.leave();
       return "OK";
     }
     if (text === "qAttached") return "1";
@@ -204,6 +202,20 @@ export class GdbSession {
     if (text === "qfThreadInfo") return "m1";
     if (text === "qsThreadInfo") return "l";
     return "";
+  }
+
+  /** vt86's own packets for what memory addresses mean, and QEMU's; undefined for others. */
+  private memoryView(text: string): string | undefined {
+    const { target } = this;
+    if (text === "qvt86.MemoryView") return target.memoryView;
+    if (text === "qqemu.PhyMemMode") return target.memoryView === "physical" ? "1" : "0";
+    const [name, value = ""] = text.split(":");
+    if (name !== "Qvt86.MemoryView" && name !== "Qqemu.PhyMemMode") return undefined;
+    const wanted = name === "Qvt86.MemoryView" ? value : value === "0" ? "current" : "physical";
+    const view = MEMORY_VIEWS.find((known) => known === wanted);
+    if (view === undefined) return "E22";
+    target.memoryView = view;
+    return "OK";
   }
 
   private stopReply({ signal, breakpoint, watch, exited }: StopReason): string {

@@ -39,6 +39,8 @@ export interface Block {
   readonly secondPage: number | undefined;
   /** Where the segment's limit may fall into the page: the offset of the page in the segment; else Infinity. */
   readonly pageInSegment: number;
+  /** By which it is found. */
+  readonly number: number;
   /** Once it was considered for translation: its records again, for the interpreter; else 0. */
   copy: number;
 }
@@ -47,6 +49,8 @@ interface CodePage {
   readonly blocks: Map<number, Block>;
   /** Blocks of crossing instructions that end on this page. */
   readonly tails: Set<Block>;
+  /** Records of blocks that were overwritten, by key: the next block there is put into them, so that whoever knows them finds it. */
+  readonly graves: Map<number, { readonly record: number; readonly count: number }>;
   /** How often a write met the page while there was no block on it. */
   askedWhileEmpty: number;
 }
@@ -132,8 +136,9 @@ export class CodeCache implements CodePages {
   /** Where records end. */
   private readonly end: number;
   /**
-   * Behind the records there is a word of 8 bytes for each: table slot and (in the low half) entry of a block that is
-   * diverted, by its first record, else 0. The word of a record lies at a quarter of its address plus this.
+   * Behind the records there is a word of 8 bytes for each. For a block's first record its high half is the table slot
+   * that the block is diverted to, and its low half the entry there; with slot 0 the low half is the block's number.
+   * The word of a record lies at a quarter of its address plus this.
    */
   readonly entriesOffset: number;
   /** Page offsets at which a debugger may want to stop. */
@@ -144,8 +149,11 @@ export class CodeCache implements CodePages {
   onFlush: () => void = () => {};
   /** Called when the code of a block was overwritten. */
   onKill: (block: Block) => void = () => {};
-  /** Blocks by the address of their first record. */
-  private readonly byRecord = new Map<number, Block>();
+  /** All blocks; their numbers are in the words behind the records. */
+  private readonly numbered: (Block | undefined)[] = [undefined];
+  private readonly freeNumbers: number[] = [];
+  /** Diverted blocks by the address of their first record. */
+  private readonly diverted = new Map<number, Block>();
   /** Statistics. */
   decoded = 0;
   flushes = 0;
@@ -206,7 +214,12 @@ export class CodeCache implements CodePages {
     this.killRecords(block.record);
     if (block.copy !== 0) this.killRecords(block.copy);
     page.blocks.delete(block.key);
-    this.byRecord.delete(block.record);
+    if (block.secondPage === undefined) {
+      const count = this.view.getUint16(block.record + Record.left, true);
+      page.graves.set(block.key, { record: block.record, count });
+    }
+    this.freeNumbers.push(block.number);
+    this.numbered[block.number] = undefined;
     this.onKill(block);
     if (block.secondPage !== undefined) this.pages.get(block.secondPage)?.tails.delete(block);
   }
@@ -215,7 +228,8 @@ export class CodeCache implements CodePages {
   private killRecords(first: number): void {
     const { view } = this;
     view.setUint16(first + Record.handler, Handler.dead, true);
-    view.setInt32(this.entryAt(first) + 4, 0, true);
+    this.setNumber(first, 0);
+    this.diverted.delete(first);
     const count = view.getUint16(first + Record.left, true);
     for (let i = 1; i < count; i++)
       view.setUint16(first + i * RECORD_SIZE + Record.handler, Handler.end, true);
@@ -225,7 +239,9 @@ export class CodeCache implements CodePages {
 
   /** The block with this first record. */
   blockAt(record: number): Block | undefined {
-    return this.byRecord.get(record);
+    const at = this.entryAt(record);
+    if (this.view.getInt32(at + 4, true) !== 0) return this.diverted.get(record);
+    return this.numbered[this.view.getInt32(at, true)];
   }
 
   /** The block at an offset of a page of the host, if it was decoded. */
@@ -260,6 +276,14 @@ export class CodeCache implements CodePages {
     const at = this.entryAt(block.record);
     view.setInt32(at, entry, true);
     view.setInt32(at + 4, slot, true);
+    this.diverted.set(block.record, block);
+  }
+
+  /** Gives a block its number, or takes it away (0). */
+  private setNumber(record: number, number: number): void {
+    const at = this.entryAt(record);
+    this.view.setInt32(at, number, true);
+    this.view.setInt32(at + 4, 0, true);
   }
 
   private entryAt(record: number): number {
@@ -275,7 +299,8 @@ export class CodeCache implements CodePages {
   /** Undoes {@link divert}. */
   restore(block: Block): void {
     this.bytes.copyWithin(block.record, block.copy, block.copy + RECORD_SIZE);
-    this.view.setInt32(this.entryAt(block.record) + 4, 0, true);
+    this.setNumber(block.record, block.number);
+    this.diverted.delete(block.record);
   }
 
   /** No block may be added before everything was dropped, which {@link find} does when no record is in use. */
@@ -300,7 +325,9 @@ export class CodeCache implements CodePages {
   /** Drops everything. */
   flush(): void {
     this.pages.clear();
-    this.byRecord.clear();
+    this.diverted.clear();
+    this.numbered.length = 1;
+    this.freeNumbers.length = 0;
     const from = this.entryAt(this.arena.at);
     this.bytes.fill(
       0,
@@ -327,9 +354,8 @@ export class CodeCache implements CodePages {
         return known.record;
       else this.kill(home!, known);
     }
-    const record = this.next;
-    const built = this.build(source, offset, mode, rip, most, record);
-    this.next = built.next;
+    const built = this.build(source, offset, mode, rip, most, this.next);
+    const record = this.place(home?.graves.get(key), built);
     const block: Block = {
       key,
       page: hostPage,
@@ -339,10 +365,12 @@ export class CodeCache implements CodePages {
       pageInSegment,
       secondPage: built.crosses ? source.nextPage() >>> 12 : undefined,
       copy: 0,
+      number: this.freeNumbers.pop() ?? this.numbered.length,
     };
     const page = this.page(hostPage);
     page.blocks.set(key, block);
-    this.byRecord.set(record, block);
+    this.numbered[block.number] = block;
+    this.setNumber(record, block.number);
     page.askedWhileEmpty = 0;
     if (block.secondPage !== undefined) this.page(block.secondPage).tails.add(block);
     return record;
@@ -361,11 +389,26 @@ export class CodeCache implements CodePages {
   private page(hostPage: number): CodePage {
     let page = this.pages.get(hostPage);
     if (!page) {
-      page = { blocks: new Map(), tails: new Set(), askedWhileEmpty: 0 };
+      page = { blocks: new Map(), tails: new Set(), graves: new Map(), askedWhileEmpty: 0 };
       this.pages.set(hostPage, page);
       this.onProtect(hostPage * 4096);
     }
     return page;
+  }
+
+  /** Decides where the records at the end of the arena stay: where an earlier block of theirs lay, if they fit. */
+  private place(
+    grave: { readonly record: number; readonly count: number } | undefined,
+    built: { readonly next: number; readonly crosses: boolean },
+  ): number {
+    const first = this.next;
+    const size = built.next - first;
+    if (!grave || built.crosses || size > (grave.count + 1) * RECORD_SIZE) {
+      this.next = built.next;
+      return first;
+    }
+    this.bytes.copyWithin(grave.record, first, built.next);
+    return grave.record;
   }
 
   private build(

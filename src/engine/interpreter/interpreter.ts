@@ -393,7 +393,7 @@ export class Interpreter {
     // As above: the block is looked up again.
     if (this.code.full) return 0;
     const found = this.prepare((source, at, mode, low) => this.code.find(source, at, mode, low));
-    if (found !== 0 && !this.code.crosses(found)) {
+    if (found !== 0 && found !== record && !this.code.crosses(found)) {
       view.setUint16(record + Record.handler, Handler.forward, true);
       view.setInt32(record + Record.immediate, found, true);
     }

@@ -28,9 +28,10 @@ import { RegionCode } from "./region-code.js";
 const SIGNATURE: Signature = { params: ["i32", "i32"], results: ["i32"] };
 
 /**
- * They work on registers in the state behind the translator's back, so the interpreter executes them.
+ * The interpreter executes them: they work on registers in the state behind the translator's back, or change the state
+ * between accesses that they know to succeed.
  */
-const onState = /^(f?xsave|f?xrstor|xrstors|xsaves|xsavec|xsaveopt|fxsave|fxrstor)/;
+const leftToInterpreter = /^(f?xsave|fxrstor|xrstor|f?nsave|fnstenv|fldenv|frstor)/;
 
 /** The functions that translated code calls, imported when they are first used. */
 class Imports implements Runtime {
@@ -221,7 +222,7 @@ class RegionBuilder {
     const unread = unreadFlags(uses);
     for (const [k, instruction] of instructions.entries()) {
       const record = first + k * RECORD_SIZE;
-      if (instruction.handler < Handler.first || onState.test(instruction.instruction.form.mnemonic)) {
+      if (instruction.handler < Handler.first || leftToInterpreter.test(instruction.instruction.form.mnemonic)) {
         source.translated = k;
         code.interpret(record);
         return;

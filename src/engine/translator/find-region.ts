@@ -23,6 +23,8 @@ export interface CodePlaces {
   readonly linearPage: number;
   /** Whether a block was met by the sampling. */
   isHot(block: Block): boolean;
+  /** The code of a block is overwritten again and again. */
+  isVolatile(block: Block): boolean;
 }
 
 /** A block that is wanted, by page relative to the first one and offset in it. */
@@ -110,7 +112,7 @@ export class RegionFinder {
   private addHot(queue: Wanted[], pages: Map<number, number>, mode: number, places: CodePlaces): void {
     for (const [host, page] of pages) {
       for (const block of this.code.blocksOn(host, mode)) {
-        if (places.isHot(block) && this.usable(block)) queue.push({ page, offset: block.start });
+        if (places.isHot(block)) queue.push({ page, offset: block.start });
       }
     }
     pages.clear();
@@ -129,7 +131,7 @@ export class RegionFinder {
     const host = places.hostPage(places.linearPage + page);
     if (host === undefined) return undefined;
     const block = this.code.blockOf(host, offset, mode);
-    return block && this.usable(block) ? block : undefined;
+    return block && this.usable(block) && !places.isVolatile(block) ? block : undefined;
   }
 
   /** It lies in one page, and not where the end of its segment may be. */

@@ -22,8 +22,8 @@ const HOT = 8;
 const BATCH = 12;
 /** Runs of the engine after which fewer will do. */
 const PATIENCE = 24;
-/** Translations that one block may take part in, before it is left to the interpreter. */
-const MOST_TRANSLATIONS = 8;
+/** How often the code of a block may be overwritten before it is left to the interpreter. */
+const MOST_KILLS = 2;
 
 /** Figures for `--stats engine`. */
 export class TranslatorStatistics {
@@ -50,8 +50,8 @@ export class Translator {
   private readonly view: DataView;
   private readonly finder: RegionFinder;
   private heat = new Map<number, number>();
-  /** How often a block was translated, by its record. */
-  private translations = new Map<number, number>();
+  /** How often a translated block was overwritten, by its record. */
+  private readonly kills = new Map<number, number>();
   /** Regions in which a block takes part. */
   private readonly memberships = new Map<Block, Set<Region>>();
   private readonly bySlot = new Map<number, Region>();
@@ -96,7 +96,7 @@ export class Translator {
     if (heat !== (this.eager ? 1 : HOT)) return;
     const block = this.code.blockAt(record);
     if (!block || !this.finder.usable(block)) return;
-    if ((this.translations.get(record) ?? 0) >= MOST_TRANSLATIONS) return;
+    if (this.isVolatile(block)) return;
     if (this.freeSlots.length === 0) this.dropAll();
     const started = performance.now();
     this.translate(block, at, offset);
@@ -119,10 +119,13 @@ export class Translator {
         this.memberships.set(block, memberships);
       }
       memberships.add(region);
-      this.translations.set(block.record, (this.translations.get(block.record) ?? 0) + 1);
     }
     this.batch ??= new Batch(this.code.entriesOffset, this.traced);
     this.batch.add(region);
+  }
+
+  private isVolatile({ record }: Block): boolean {
+    return (this.kills.get(record) ?? 0) >= MOST_KILLS;
   }
 
   /** Where code lies around the current page. */
@@ -137,6 +140,7 @@ export class Translator {
     const own = linearPageOf((low + csBase) | 0, long ? high : 0);
     return {
       linearPage: own,
+      isVolatile: (block) => this.isVolatile(block),
       isHot: (block) => this.heat.has(block.record) || this.memberships.has(block),
       hostPage: (page) => {
         const physical = cpu.mmu.knownCodePage(page);
@@ -203,6 +207,7 @@ export class Translator {
     this.heat.delete(block.record);
     const memberships = this.memberships.get(block);
     if (!memberships) return;
+    this.kills.set(block.record, (this.kills.get(block.record) ?? 0) + 1);
     for (const region of [...memberships]) {
       this.statistics.invalidated++;
       this.drop(region);
@@ -253,7 +258,7 @@ export class Translator {
     this.bySlot.clear();
     this.memberships.clear();
     this.heat.clear();
-    this.translations.clear();
+    this.kills.clear();
     this.batch = undefined;
     this.statistics.flushes++;
   }

@@ -20,7 +20,7 @@ export interface TcpListener {
   close(): void;
 }
 
-function connectionOf(socket: Socket): TcpConnection {
+export function connectionOf(socket: Socket): TcpConnection {
   const connection: TcpConnection = {
     onData: () => {},
     onClose: () => {},

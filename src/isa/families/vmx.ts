@@ -6,7 +6,7 @@
  * from VMX non-root operation, and checks privilege.
  */
 import { I32 } from "../../wasm/value.js";
-import { define, type Emit } from "../emit.js";
+import { define } from "../emit.js";
 import { helper } from "../helper.js";
 
 const ends = { endsBlock: true } as const;
@@ -75,9 +75,6 @@ define("vmcall", (x) => x.run(vmcall), ends);
 const vmfunc = helper("vmfunc");
 define("vmfunc", (x) => x.run(vmfunc), ends);
 
-/** Register number of the operand that may be memory, else -1. */
-const registerOrNone = (x: Emit, i: number): I32 => (x.isMemory(i) ? none : x.registerNumber(i));
-
 // (register with the encoding). The checks return 0 after VMfail.
 const checkVmread = helper("checkVmread", ["i32"], "i32");
 const checkVmwrite = helper("checkVmwrite", ["i32"], "i32");
@@ -85,9 +82,17 @@ const vmread = helper("vmread", ["i32"], "i64");
 /** (register with the encoding, value) */
 const vmwrite = helper("vmwrite", ["i32", "i64"]);
 
+// Between registers, all in one: (register with the encoding, the other register).
+const vmreadRegister = helper("vmreadRegister", ["i32", "i32"]);
+const vmwriteRegister = helper("vmwriteRegister", ["i32", "i32"]);
+
 define("vmread", (x) => {
   const encoding = x.registerNumber(1);
-  x.run(beginVmx, I32.const(23), registerOrNone(x, 0), encoding);
+  if (!x.isMemory(0)) {
+    x.run(vmreadRegister, encoding, x.registerNumber(0));
+    return;
+  }
+  x.run(beginVmx, I32.const(23), none, encoding);
   x.f.if(x.call(checkVmread, encoding), () => {
     x.write(0, x.call(vmread, encoding));
     x.run(vmxSucceed);
@@ -96,7 +101,11 @@ define("vmread", (x) => {
 
 define("vmwrite", (x) => {
   const encoding = x.registerNumber(0);
-  x.run(beginVmx, I32.const(25), registerOrNone(x, 1), encoding);
+  if (!x.isMemory(1)) {
+    x.run(vmwriteRegister, encoding, x.registerNumber(1));
+    return;
+  }
+  x.run(beginVmx, I32.const(25), none, encoding);
   x.f.if(x.call(checkVmwrite, encoding), () => x.run(vmwrite, encoding, x.read(1)));
 });
 

@@ -142,6 +142,12 @@ export const HOST_CASES: readonly Case[] = [
   ["host CR3", "long", { HOST_CR3: WIDE }],
   ["host IA32_SYSENTER_ESP", "long", { HOST_SYSENTER_ESP: NONCANONICAL }],
   ["host IA32_SYSENTER_EIP", "long", { HOST_SYSENTER_EIP: NONCANONICAL }],
+  ["host IA32_PERF_GLOBAL_CTRL", "long", { EXIT_CONTROLS: EXIT | (1 << 12), HOST_PERF_GLOBAL_CTRL: 0x10 }],
+  [
+    "host IA32_PERF_GLOBAL_CTRL",
+    "long",
+    { EXIT_CONTROLS: EXIT | (1 << 12), HOST_PERF_GLOBAL_CTRL: 1n << 35n },
+  ],
   ["host IA32_PAT", "long", { EXIT_CONTROLS: EXIT | (1 << 19), HOST_PAT: 2n << 56n }],
   ["host IA32_EFER: reserved bits", "long", { EXIT_CONTROLS: EXIT | (1 << 21), HOST_EFER: 0x1d01 }],
   [
@@ -240,6 +246,7 @@ export const GUEST_CASES: readonly Case[] = [
   ["guest DR7", "long", { ENTRY_CONTROLS: DEBUG_CONTROLS, GUEST_DR7: 1n << 32n }],
   ["guest IA32_SYSENTER_ESP", "long", { GUEST_SYSENTER_ESP: NONCANONICAL }],
   ["guest IA32_SYSENTER_EIP", "long", { GUEST_SYSENTER_EIP: NONCANONICAL }],
+  ["guest IA32_PERF_GLOBAL_CTRL", "long", { ENTRY_CONTROLS: ENTRY | (1 << 13), GUEST_PERF_GLOBAL_CTRL: 16 }],
   ["guest IA32_PAT", "long", { ENTRY_CONTROLS: ENTRY | (1 << 14), GUEST_PAT: 8 }],
   ["guest IA32_EFER: reserved bits", "long", { ENTRY_CONTROLS: LOAD_EFER, GUEST_EFER: 0xd03 }],
   ["guest IA32_EFER.LMA", "long", { ENTRY_CONTROLS: LOAD_EFER, GUEST_EFER: 0x101 }],

@@ -67,10 +67,9 @@ const VTPR = 0x80;
 
 /** VTPR[7:4]; 0 where the virtual-APIC page is not memory. */
 function virtualTaskPriority(v: EntryView): number {
-  const { physical, memory } = v.environment;
   const page = v.high(F.VIRTUAL_APIC_ADDRESS) * 2 ** 32 + v.low(F.VIRTUAL_APIC_ADDRESS);
-  const host = physical.hostAddress(page + VTPR, false);
-  return host < 0 ? 0 : (memory.getUint8(host) >> 4) & 0xf;
+  const host = v.inMemory(page + VTPR);
+  return host < 0 ? 0 : (v.environment.memory.getUint8(host) >> 4) & 0xf;
 }
 
 const TPR_SHADOW: readonly RuleGroup[] = [
@@ -93,6 +92,7 @@ const TPR_SHADOW: readonly RuleGroup[] = [
         ["TPR_THRESHOLD", "VIRTUAL_APIC_ADDRESS"],
         (v) =>
           v.hasSecondary("virtualizeApicAccesses") ||
+          (v.low(F.TPR_THRESHOLD) & 0xf) === 0 ||
           (v.low(F.TPR_THRESHOLD) & 0xf) <= virtualTaskPriority(v),
       ),
     ],

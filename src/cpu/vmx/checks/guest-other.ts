@@ -26,7 +26,7 @@ const Failure = { pdpte: 2, linkPointer: 4 } as const;
 const RFLAGS_RESERVED = 0xffc0_8028;
 
 const code64 = (v: EntryView): boolean => v.ia32e && (v.low(F.GUEST_CS_ACCESS_RIGHTS) & Rights.L) !== 0;
-const rflags = (v: EntryView): number => v.low(F.GUEST_RFLAGS);
+const rflags = (v: EntryView): number => v.rflags;
 
 const REGISTERS: RuleGroup = {
   rules: [
@@ -218,10 +218,8 @@ const SHADOW_INDICATOR = 0x8000_0000;
 
 /** First word of the region that the VMCS link pointer refers to; all ones where there is no memory. */
 function linkedWord(v: EntryView): number {
-  const { physical, memory } = v.environment;
-  const at = v.high(F.VMCS_LINK_POINTER) * 2 ** 32 + v.low(F.VMCS_LINK_POINTER);
-  const host = physical.hostAddress(at, false);
-  return host < 0 ? 0xffff_ffff : memory.getUint32(host, true);
+  const host = v.inMemory(v.high(F.VMCS_LINK_POINTER) * 2 ** 32 + v.low(F.VMCS_LINK_POINTER));
+  return host < 0 ? 0xffff_ffff : v.environment.memory.getUint32(host, true);
 }
 
 const LINK: RuleGroup = {
@@ -252,7 +250,7 @@ const LINK: RuleGroup = {
       "VMCS link pointer: the current VMCS",
       "it is another one",
       ["VMCS_LINK_POINTER"],
-      (v) => v.vmcs.read(F.VMCS_LINK_POINTER) !== v.vmcs.pointer,
+      (v) => v.low(F.VMCS_LINK_POINTER) + v.high(F.VMCS_LINK_POINTER) * 2 ** 32 !== Number(v.vmcs.pointer),
       Failure.linkPointer,
     ),
   ],
@@ -267,9 +265,9 @@ const pdpteFits = (low: number, wide: boolean): boolean =>
   (low & 1) === 0 || ((low & PDPTE_RESERVED) === 0 && wide);
 
 function pdpteInMemory(v: EntryView, index: number): boolean {
-  const { physical, memory } = v.environment;
+  const { memory } = v.environment;
   const table = v.low(F.GUEST_CR3) - (v.low(F.GUEST_CR3) & 0x1f);
-  const host = physical.hostAddress(table + index * 8, false);
+  const host = v.inMemory(table + index * 8);
   if (host < 0) return false;
   return pdpteFits(memory.getUint32(host, true), v.physicalHigh(memory.getUint32(host + 4, true)));
 }

@@ -1,5 +1,6 @@
 /** Checks on the guest's control registers, debug registers and MSRs at VM entry (SDM vol. 3, 27.3.1.1). */
 import { Cr0, Cr4, Efer } from "../../mmu.js";
+import { GLOBAL_HIGH, GLOBAL_LOW } from "../../pmu/layout.js";
 import { VmcsField as F } from "../fields.js";
 import { isCr0Allowed, isCr4Allowed } from "../fixed-bits.js";
 import { type RuleGroup, section } from "./rule.js";
@@ -89,6 +90,19 @@ export const GUEST_REGISTER_RULES: readonly RuleGroup[] = [
       ),
       rule("guest IA32_SYSENTER_EIP", "the address is canonical", ["GUEST_SYSENTER_EIP"], (v) =>
         v.canonical(F.GUEST_SYSENTER_EIP),
+      ),
+    ],
+  },
+  {
+    when: (v) => v.hasEntry("loadPerfGlobalCtrl"),
+    rules: [
+      rule(
+        "guest IA32_PERF_GLOBAL_CTRL",
+        "reserved bits are 0",
+        ["GUEST_PERF_GLOBAL_CTRL"],
+        (v) =>
+          v.within(F.GUEST_PERF_GLOBAL_CTRL, GLOBAL_LOW) &&
+          (v.high(F.GUEST_PERF_GLOBAL_CTRL) & ~GLOBAL_HIGH) === 0,
       ),
     ],
   },

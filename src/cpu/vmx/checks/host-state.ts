@@ -1,5 +1,6 @@
 /** Checks on the host-state area at VM entry (SDM vol. 3, 27.2.2-27.2.4). A failure is VM-instruction error 8. */
 import { Cr4, Efer } from "../../mmu.js";
+import { GLOBAL_HIGH, GLOBAL_LOW } from "../../pmu/layout.js";
 import { VmcsField as F, type VmcsFieldName } from "../fields.js";
 import { isCr0Allowed, isCr4Allowed } from "../fixed-bits.js";
 import { type RuleGroup, section } from "./rule.js";
@@ -36,6 +37,19 @@ const REGISTERS: readonly RuleGroup[] = [
           [field],
           (v) => v.canonical(F[field]),
         ),
+      ),
+    ],
+  },
+  {
+    when: (v) => v.hasExit("loadPerfGlobalCtrl"),
+    rules: [
+      registers(
+        "host IA32_PERF_GLOBAL_CTRL",
+        "reserved bits are 0",
+        ["HOST_PERF_GLOBAL_CTRL"],
+        (v) =>
+          v.within(F.HOST_PERF_GLOBAL_CTRL, GLOBAL_LOW) &&
+          (v.high(F.HOST_PERF_GLOBAL_CTRL) & ~GLOBAL_HIGH) === 0,
       ),
     ],
   },

@@ -1,45 +1,36 @@
 /**
- * Remembers that a VMCS passed the checks of its controls and of the host's state. Hypervisors hardly ever change these
- * between two VM entries, and to compare them costs a tenth of checking them.
+ * Checks that are not made again while nothing that they look at has changed. What that is, is noted while they are made:
+ * the same words, read by the same rules, break none of them.
  */
-import { VmcsField as F, type FieldType, VMCS_FIELDS } from "../fields.js";
-import { fieldOffset } from "../vmcs.js";
-import type { EntryView } from "./view.js";
+import type { Vmcs } from "../vmcs.js";
+import { firstFailure, type RuleFailure, type RuleGroup } from "./rule.js";
+import { type EntryEnvironment, EntryView } from "./view.js";
 
-/** Offsets of the words of the region that hold control fields and host state. */
-const WORDS: readonly number[] = [
-  ...new Set(
-    VMCS_FIELDS.filter(({ type }) => (["control", "host"] as readonly FieldType[]).includes(type)).flatMap(
-      ({ encoding, width }) => {
-        const at = fieldOffset(encoding) & ~3;
-        return width === 64 || width === "natural" ? [at, at + 4] : [at];
-      },
-    ),
-  ),
-];
+/** Passed checks that are remembered: of several VMCSs, or of a guest that goes to and fro between privilege levels. */
+const REMEMBERED = 4;
 
-/** The checks look at more than these fields: at guest CR0 for an injected event, at VTPR for a TPR threshold. */
-const looksElsewhere = (v: EntryView): boolean =>
-  v.injection !== 0 || (v.hasPrimary("useTprShadow") && v.low(F.TPR_THRESHOLD) !== 0);
+export class RepeatedChecks {
+  private readonly passed: EntryView[] = [];
+  /** The one that was met last. */
+  private last = 0;
 
-export class PassedChecks {
-  private pointer = -1n;
-  private longModeActive = false;
-  private readonly words = new Int32Array(WORDS.length);
+  constructor(private readonly groups: readonly RuleGroup[]) {}
 
-  /** Whether what the checks look at is as it was when they passed. */
-  has(v: EntryView): boolean {
-    return (
-      v.vmcs.pointer === this.pointer &&
-      v.environment.longModeActive === this.longModeActive &&
-      !looksElsewhere(v) &&
-      v.vmcs.matches(WORDS, this.words)
-    );
-  }
-
-  note(v: EntryView): void {
-    this.pointer = v.vmcs.pointer;
-    this.longModeActive = v.environment.longModeActive;
-    v.vmcs.copyWords(WORDS, this.words);
+  /** The first rule that does not hold. */
+  firstFailure(vmcs: Vmcs, environment: EntryEnvironment): RuleFailure | undefined {
+    const { passed } = this;
+    if (this.last < passed.length && passed[this.last]!.repeats(vmcs, environment)) return undefined;
+    for (let i = 0; i < passed.length; i++) {
+      if (!passed[i]!.repeats(vmcs, environment)) continue;
+      this.last = i;
+      return undefined;
+    }
+    const view = new EntryView(vmcs, environment);
+    const failure = firstFailure(view, this.groups);
+    if (failure === undefined && view.repeatable) {
+      this.last = passed.length < REMEMBERED ? passed.length : (this.last + 1) % REMEMBERED;
+      passed[this.last] = view;
+    }
+    return failure;
   }
 }

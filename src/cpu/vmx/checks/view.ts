@@ -1,11 +1,13 @@
 /**
- * What the rules of VM entry ask of a VMCS: its controls, read once, and the shapes that many fields share. No
- * bigints: all rules run at every VM entry.
+ * What the rules of VM entry ask of a VMCS: its controls, read once, and the shapes that many fields share. All that the
+ * rules look at is noted, so that they need not run again before any of it changes (passed.ts).
  */
+import { ARITHMETIC_FLAGS, Flag } from "../../../isa/flags.js";
 import type { PhysicalMap } from "../../../memory/physical.js";
 import type { VmxCapabilities } from "../capabilities.js";
 import { ControlWords } from "../control-words.js";
 import { VmcsField } from "../fields.js";
+import { VmcsReads } from "../reads.js";
 import type { Vmcs } from "../vmcs.js";
 
 /** What of the processor takes part. */
@@ -17,31 +19,58 @@ export interface EntryEnvironment {
   readonly longModeActive: boolean;
 }
 
-const RFLAGS_VM = 0x20000;
+const VALID = 0x8000_0000;
+/** Bits of RFLAGS that rules look at: not the arithmetic ones and others that guests change all the time. */
+const RFLAGS_CHECKED = ~(ARITHMETIC_FLAGS | Flag.DF | Flag.RF | Flag.AC | Flag.IOPL | Flag.NT | Flag.ID);
 
 export class EntryView extends ControlWords {
-  /** VM-entry interruption information; 0 if nothing is injected. */
-  readonly injection: number;
   private readonly highMask: number;
+  private readonly reads: VmcsReads;
+  private readonly longModeActive: boolean;
 
   constructor(
     readonly vmcs: Vmcs,
     readonly environment: EntryEnvironment,
   ) {
-    super((field) => vmcs.low(field));
-    const injection = vmcs.low(VmcsField.ENTRY_INTERRUPTION_INFO);
-    this.injection = injection >= 0x8000_0000 ? injection : 0;
+    const reads = new VmcsReads(vmcs);
+    super((field) => reads.low(field));
+    this.reads = reads;
+    this.longModeActive = environment.longModeActive;
     const { physicalBits } = environment.capabilities;
     this.highMask = physicalBits >= 64 ? 0 : ~(2 ** (physicalBits - 32) - 1);
   }
 
+  /** Nothing but the VMCS was looked at. */
+  get repeatable(): boolean {
+    return !this.reads.incomplete;
+  }
+  /** Whether rules would find the same as they have found in this view. */
+  repeats(vmcs: Vmcs, { longModeActive }: EntryEnvironment): boolean {
+    return longModeActive === this.longModeActive && this.reads.hold(vmcs);
+  }
+
+  /** VM-entry interruption information; 0 if nothing is injected. */
+  get injection(): number {
+    if (this.reads.masked(VmcsField.ENTRY_INTERRUPTION_INFO, VALID) === 0) return 0;
+    return this.reads.low(VmcsField.ENTRY_INTERRUPTION_INFO);
+  }
+  /** Guest RFLAGS, of bits 31:0 those that are checked. */
+  get rflags(): number {
+    return this.reads.masked(VmcsField.GUEST_RFLAGS, RFLAGS_CHECKED);
+  }
+  /** Where a physical address lies in {@link EntryEnvironment.memory}, or NOT_RAM. What is there may change at any time. */
+  inMemory(physical: number): number {
+    this.reads.incomplete = true;
+    return this.environment.physical.hostAddress(physical, false);
+  }
+
   /** Bits 31:0 of a field, unsigned. */
   low(field: number): number {
-    return this.vmcs.low(field);
+    return this.reads.low(field);
   }
   /** Bits 63:32 of a 64-bit or natural-width field, unsigned. */
   high(field: number): number {
-    return this.vmcs.high(field);
+    return this.reads.high(field);
   }
   /** The field holds no bit but those of `mask`. */
   within(field: number, mask: number): boolean {
@@ -98,7 +127,7 @@ export class EntryView extends ControlWords {
     return this.low(VmcsField.GUEST_CR0) >= 0x8000_0000;
   }
   get v86(): boolean {
-    return (this.low(VmcsField.GUEST_RFLAGS) & RFLAGS_VM) !== 0;
+    return (this.rflags & Flag.VM) !== 0;
   }
   /** Type of the injected event, or -1. */
   get injectionType(): number {
