@@ -2,6 +2,7 @@
  * Runs a machine with the person's terminal attached, to its end, a signal, or the time limit.
  */
 import { constants } from "node:os";
+import { engineStatistics } from "../inspect/engine-statistics.js";
 import type { Monitor } from "../inspect/monitor.js";
 import type { Machine, MachineExit } from "../machine/machine.js";
 import { MonitorConsole } from "./monitor-console.js";
@@ -21,8 +22,18 @@ export interface Attendance {
   readonly statistics: boolean;
   /** Of the machine; ends with it. */
   readonly observation: Observation;
-  /** Runs the machine in the place of its own `run`: a debugger. */
-  readonly runner?: { run(): Promise<MachineExit>; end(): void } | undefined;
+  /** Runs the machine in the place of its own `run`: a debugger, or a comparison. */
+  readonly runner?: Runner | undefined;
+}
+
+export interface Runner {
+  run(): Promise<MachineExit>;
+  /** The run is to end soon. */
+  end(): void;
+  /** Gets what is typed, in the place of the machine's console. */
+  input?(bytes: Uint8Array): void;
+  /** After the run: the exit status, where it is not the guest that decides. */
+  readonly status?: number | undefined;
 }
 
 /** The status that says how the guest ended. */
@@ -71,7 +82,11 @@ export async function attend(
   });
   machine.console.listen((bytes) => monitor.print(bytes));
   const detach = attachTerminal({
-    input: (bytes) => (monitor.open ? monitor.input(bytes) : machine.console.write(bytes)),
+    input: (bytes) => {
+      if (monitor.open) monitor.input(bytes);
+      else if (runner?.input) runner.input(bytes);
+      else machine.console.write(bytes);
+    },
     quit,
     monitor: () => {
       asked ??= observation.monitor(quit);
@@ -92,6 +107,7 @@ export async function attend(
       const { rip } = machine.registers();
       process.stderr.write(`vt86: the guest failed: triple fault at RIP ${rip.toString(16)}.\n`);
     }
+    if (runner?.status !== undefined) return runner.status;
     return exit.reason === "paused" && status !== undefined ? status : exitStatus(exit);
   } finally {
     clearTimeout(timer);
@@ -106,7 +122,7 @@ function printStatistics(machine: Machine, seconds: number): void {
   const rate = machine.instructions / seconds / 1e6;
   const lines = [
     `instructions ${machine.instructions} in ${seconds.toFixed(2)} s of host time: ${rate.toFixed(1)} million a second`,
-    ...Object.entries(machine.statistics).map(([name, value]) => `${name} ${value}`),
+    ...engineStatistics(machine.statistics, machine.instructions).map((line) => `  ${line}`),
   ];
   print(lines);
 }

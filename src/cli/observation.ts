@@ -1,15 +1,16 @@
-/** `--trace` and `--stats vt`: what is observed of VMX, where it is written, and the monitor's view of it. */
+/** `--trace` and `--stats vt`: what is observed, where it is written, and the monitor's view of it. */
 import { closeSync, openSync, writeSync } from "node:fs";
 import { UsageError } from "../host/usage-error.js";
 import { Monitor } from "../inspect/monitor.js";
 import { TraceEventWriter } from "../inspect/trace-event.js";
+import { type Traced, TranslationTrace } from "../inspect/translation-trace.js";
 import type { VtSink } from "../inspect/vt-event.js";
 import { VtRecorder } from "../inspect/vt-recorder.js";
 import { VtStatistics } from "../inspect/vt-statistics.js";
 import { VtTrace } from "../inspect/vt-trace.js";
 import type { Machine } from "../machine/machine.js";
 
-const SUBJECTS = ["vt", "vt-failures"] as const;
+const SUBJECTS = ["vt", "vt-failures", "translate"] as const;
 export type TraceFormat = "text" | "perfetto";
 
 export interface TraceChoice {
@@ -19,7 +20,7 @@ export interface TraceChoice {
   readonly file: string | undefined;
 }
 
-/** `vt`, `vt=FILE`, `vt-failures`, `vt-failures=FILE`. */
+/** `vt`, `vt=FILE`, `translate=FILE`, … */
 export function parseTrace(
   text: string | undefined,
   format: TraceFormat | undefined,
@@ -31,7 +32,8 @@ export function parseTrace(
   const [name, ...path] = text.split("=");
   const subject = SUBJECTS.find((known) => known === name);
   if (subject === undefined) {
-    throw new UsageError(`--trace takes ${SUBJECTS.join(" or ")}, and =FILE after it, not "${text}".`);
+    const choices = `${SUBJECTS.slice(0, -1).join(", ")} or ${SUBJECTS.at(-1)}`;
+    throw new UsageError(`--trace takes ${choices}, and =FILE after it, not "${text}".`);
   }
   const file = path.length === 0 ? undefined : path.join("=");
   if (file === "") throw new UsageError(`The file after --trace ${subject}= is missing.`);
@@ -92,6 +94,22 @@ export function openTrace(choice: TraceChoice | undefined): TraceOutput | undefi
   };
 }
 
+function observeTranslation(machine: Machine, write: (text: string) => void): void {
+  const traced: Traced = {
+    get time() {
+      return machine.time;
+    },
+    physical: ({ page, start }) => {
+      const host = page * 4096;
+      const ram = machine.parts.physical.ramRegions.find(
+        (region) => host >= region.host && host < region.host + region.end - region.start,
+      );
+      return ram && ram.start + host - ram.host + start;
+    },
+  };
+  machine.observeTranslation(new TranslationTrace(traced, write));
+}
+
 export class Observation {
   private readonly statistics: VtStatistics | undefined;
   private readonly sinks: VtSink[] = [];
@@ -109,7 +127,8 @@ export class Observation {
         machine.console.flush();
         trace.write(text);
       };
-      if (trace.format === "perfetto") this.sinks.push(new TraceEventWriter(write));
+      if (trace.subject === "translate") observeTranslation(machine, write);
+      else if (trace.format === "perfetto") this.sinks.push(new TraceEventWriter(write));
       else this.sinks.push(new VtTrace(write, trace.subject === "vt" ? undefined : "failures"));
     }
     this.statistics = statistics ? new VtStatistics() : undefined;

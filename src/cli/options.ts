@@ -35,7 +35,7 @@ export const runOptions = [
   {
     name: "engine",
     value: "NAME",
-    help: "auto (default: translate what runs often), interpreter, translator (translate at once)",
+    help: "auto (default: translate what runs often), interpreter, translator (translate at once); check, check-translator: auto or translator beside an interpreter, compared all the time",
   },
   { name: "timeout", value: "SECONDS", help: "stop after that much host time, with status 124" },
   { name: "no-reboot", help: "end instead of starting again when the guest resets" },
@@ -47,7 +47,7 @@ export const runOptions = [
   {
     name: "trace",
     value: "WHAT[=FILE]",
-    help: "to standard error or a file: vt (VM entries, exits and why), vt-failures (failed VM entries)",
+    help: "to standard error or a file: vt (VM entries, exits and why), vt-failures (failed VM entries), translate (regions translated and dropped)",
   },
   {
     name: "trace-format",

@@ -9,6 +9,7 @@ import { UsageError } from "../host/usage-error.js";
 import { checkMemory, DEFAULT_MEMORY, engines } from "../machine/config.js";
 import { Machine } from "../machine/machine.js";
 import { attend } from "./attend.js";
+import { Check, checks, isCheck } from "./check.js";
 import { debugMachine, parseGdbAddress } from "./gdb-option.js";
 import { builtinGuest, cpuOfGuest, debianImages, type GuestImages } from "./guests.js";
 import { readImage, readKernel } from "./image-file.js";
@@ -165,11 +166,13 @@ export async function run(words: readonly string[]): Promise<number> {
   const model = cpu ?? cpuOfGuest(guest);
   parseCpu(model);
   const memory = options.last("memory");
+  const engine = options.choice("engine", [...engines, "check", "check-translator"], "auto");
+  const checked = isCheck(engine);
   const config = {
     memory: checkMemory(memory === undefined ? DEFAULT_MEMORY : parseSize(memory.split(",")[0]!)),
     cpu: model,
-    clock: options.choice("clock", ["host", "virtual"], "host"),
-    engine: options.choice("engine", engines, "auto"),
+    clock: options.choice("clock", ["host", "virtual"], checked ? "virtual" : "host"),
+    engine: isCheck(engine) ? checks[engine] : engine,
     onReset: options.has("no-reboot") ? "stop" : "reboot",
     testDevices: options.has("test-devices") || options.all("device").some((d) => d.startsWith("pc-testdev")),
   } as const;
@@ -186,16 +189,30 @@ export async function run(words: readonly string[]): Promise<number> {
   if (options.has("S") && !gdbAddress)
     throw new UsageError("-S waits for a debugger: it goes with -s or --gdb.");
 
+  if (checked && gdbAddress)
+    throw new UsageError(`--engine ${engine} runs two machines: it does not go with --gdb.`);
+  if (checked && config.clock === "host")
+    throw new UsageError(`--engine ${engine} compares two runs: it needs --clock virtual.`);
+
   const trace = openTrace(traced);
   const quiet = options.has("quiet");
   const progress = (text: string) => {
     if (!quiet) process.stderr.write(`vt86: ${text}\n`);
   };
-  const machine = await Machine.create({ ...config, ...(await images(guest, options, progress)) });
+  const booted = await images(guest, options, progress);
+  const machine = await Machine.create({ ...config, ...booted });
   if (debugToStderr) machine.onDebugByte = (byte) => process.stderr.write(Uint8Array.of(byte));
   if (logged.size > 0) machine.onLog = logger(logged);
   const observation = new Observation(machine, trace, counted.has("vt"));
   const attendance = { seconds, statistics: counted.has("engine"), observation };
+  if (checked) {
+    const reference = await Machine.create({ ...config, ...booted, engine: "interpreter" });
+    const say = (lines: readonly string[]) => process.stderr.write(`${lines.join("\n")}\n`);
+    return attend(machine, {
+      ...attendance,
+      runner: new Check({ reference, subject: machine, say, progress }),
+    });
+  }
   if (!gdbAddress) return attend(machine, attendance);
   const debugged = await debugMachine(machine, gdbAddress, options.has("S"), observation);
   const { host, port } = debugged.address;

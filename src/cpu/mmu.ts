@@ -16,13 +16,14 @@ import { Cr0, Cr4 } from "./control-bits.js";
 import type { CpuState } from "./cpu-state.js";
 import { type AccessWatcher, RunAlone } from "./debugger.js";
 import { Fault } from "./fault.js";
+import { pageNumber } from "./fetch-tlb.js";
 import { LinearAccess } from "./linear-access.js";
 import type { Privilege } from "./linear-memory.js";
 import { WalkExplainer, type WalkExplanation, type WalkQuestion } from "./paging/explain.js";
 import { FORMAT_4LEVEL } from "./paging/formats.js";
 import { PhysicalStructures } from "./paging/structures.js";
 import { LinearTranslator } from "./paging/translator.js";
-import { NO_EPT, pageNumber, type TlbView, TlbViewPool, VIEW_BYTES } from "./tlb-view.js";
+import { NO_EPT, type TlbView, TlbViewPool, VIEW_BYTES } from "./tlb-view.js";
 import type { ApicAccessPage, GuestTranslation } from "./vmx/ept-guest.js";
 import { EptOperation } from "./vmx/ept-operation.js";
 
@@ -215,9 +216,7 @@ export class Mmu extends LinearAccess implements TlbControl {
   private invalidateAddress(linear: bigint, vpid: number, pcid: number | undefined): void {
     const low = Number(BigInt.asIntN(32, linear));
     const high = Number(BigInt.asIntN(32, linear >> 32n));
-    for (const view of this.pool.touched()) {
-      if (view.vpid === vpid && (pcid === undefined || view.pcid === pcid)) view.invalidate(low, high);
-    }
+    this.pool.invalidate(low, high, vpid, pcid);
   }
 
   /** INVEPT: 1 single-context, 2 all-context; false for any other type. */
@@ -247,7 +246,7 @@ export class Mmu extends LinearAccess implements TlbControl {
   }
   /** All jump caches: decoded code moved. */
   flushCode(): void {
-    for (const view of this.pool.touched()) view.flushCode();
+    for (const view of this.pool.touched()) view.fetch.flush();
   }
 
   // --- translation ---
@@ -287,22 +286,31 @@ export class Mmu extends LinearAccess implements TlbControl {
 
   /** Physical address of a page from which the current address space fetched lately. @param page number of a linear page */
   knownCodePage(page: number): number | undefined {
-    return this.current.codePages.get(page);
+    const physical = this.current.fetch.lookup((page * 4096) | 0, Math.floor(page / 0x100000) | 0);
+    return physical < 0 ? undefined : physical;
+  }
+
+  /**
+   * The jump cache's slot for the state's RIP is filled, with a block fetched from the page of a linear address; for a
+   * block of two pages it is told of both. Both were translated since the last flush.
+   */
+  noteJump(low: number, high: number): void {
+    this.current.fetch.noteJump(this.state.i32(RIP), low, high);
   }
 
   /** Physical address for an instruction fetch; throws #PF (or #GP for a non-canonical RIP). */
   translateFetch(low: number, high: number): number {
-    const page = pageNumber(low, high);
-    this.current.noteJump(this.state.i32(RIP));
-    const known = this.current.codePages.get(page);
-    if (known !== undefined) return known + (low & 0xfff);
-    if (!this.translator.canonical(high)) throw new Fault(Vector.GP, 0);
+    const { fetch } = this.current;
+    const known = fetch.lookup(low, high);
+    if (known >= 0) return known + (low & 0xfff);
+    const { translator } = this;
+    if (!translator.canonical(high)) throw new Fault(Vector.GP, 0);
     this.setAccess(false, true);
-    const physical = this.translator.translate(low, high);
+    const physical = translator.translate(low, high);
     const { apicPage } = this;
     if (apicPage !== undefined && physical === apicPage.page) apicPage.onApicAccess(low & 0xfff, 1, "fetch");
-    this.current.codePages.set(page, physical);
-    const { pageShift } = this.translator;
+    fetch.add(low, high, physical, translator.global);
+    const { pageShift } = translator;
     if (pageShift > 12) this.current.noteLarge(low, high, pageShift);
     return physical + (low & 0xfff);
   }

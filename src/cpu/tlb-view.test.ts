@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { JUMP_ENTRIES, TLB_ENTRIES } from "../isa/state.js";
-import { pageNumber, TlbView, VIEW_BYTES } from "./tlb-view.js";
+import { TlbView, VIEW_BYTES } from "./tlb-view.js";
 
 const AT = 0x1000;
 const TABLES = ["read", "write"] as const;
@@ -31,7 +31,10 @@ class Model {
   readonly words = new Int32Array(this.memory);
   readonly view = new TlbView(this.memory, AT);
   readonly tables: Record<Table, Map<number, Filled>> = { read: new Map(), write: new Map() };
+  /** Slots of the jump cache that hold a block. */
   readonly jumps = new Set<number>();
+  /** Pages of code by their address, with the slots that were filled since the jump cache was last emptied. */
+  readonly code = new Map<number, { readonly global: boolean; readonly slots: Set<number> }>();
 
   fill(table: Table, filled: Filled): void {
     const { low, high, addend, global } = filled;
@@ -40,13 +43,29 @@ class Model {
   }
 
   /** As the engine does: the page is translated, then the block is entered. */
-  jump(rip: number): void {
-    this.view.codePages.set(pageNumber(rip, 0), 0);
-    this.view.noteJump(rip);
+  jump(rip: number, global: boolean): void {
+    const page = rip & ~0xfff;
+    let known = this.code.get(page);
+    assert.equal(this.view.fetch.lookup(rip, 0), known === undefined ? -1 : page * 2);
+    if (known === undefined) {
+      known = { global, slots: new Set() };
+      this.code.set(page, known);
+      this.view.fetch.add(rip, 0, page * 2, global);
+    }
+    this.view.fetch.noteJump(rip, rip, 0);
     const slot = (rip ^ (rip >>> 10)) & (JUMP_ENTRIES - 1);
     this.words[this.view.jump / 4 + slot * 4] = rip;
     this.words[this.view.jump / 4 + slot * 4 + 1] = 0;
     this.jumps.add(slot);
+    known.slots.add(slot);
+  }
+
+  dropCode(which: (page: number, global: boolean) => boolean): void {
+    for (const [page, { global, slots }] of this.code) {
+      if (!which(page, global)) continue;
+      this.code.delete(page);
+      for (const slot of slots) this.jumps.delete(slot);
+    }
   }
 
   drop(which: (filled: Filled) => boolean): void {
@@ -72,6 +91,7 @@ class Model {
       const empty = this.words[at] === 0x10000 && this.words[at + 1] === 0x10000;
       assert.equal(empty, !this.jumps.has(slot), `slot ${slot} of the jump cache`);
     }
+    assert.equal(this.view.fetch.size, this.code.size);
   }
 }
 
@@ -88,11 +108,11 @@ for (const [name, most] of [
         const low = random(0x4000) << 12;
         const filled = { low, high: random(3) - 1, addend: random(2 ** 20) << 12, global: random(2) === 0 };
         model.fill(TABLES[random(2)]!, filled);
-        if (random(3) === 0) model.jump(low + random(4096));
+        if (random(3) === 0) model.jump(low + random(4096), filled.global);
         if (random(8) === 0) {
           view.invalidate(low, filled.high);
           model.drop((other) => other.low === low && other.high === filled.high);
-          if (view.codePages.size === 0) model.jumps.clear();
+          if (filled.high === 0) model.dropCode((page) => page === low);
         }
       }
       model.check();
@@ -100,11 +120,11 @@ for (const [name, most] of [
       if (what === 0) {
         view.flush();
         model.drop(() => true);
-        model.jumps.clear();
+        model.dropCode(() => true);
       } else if (what === 1) {
         view.flushNonGlobal();
         model.drop(({ global }) => !global);
-        model.jumps.clear();
+        model.dropCode((_, global) => !global);
       } else if (what === 2) {
         const filled = [...model.tables.write.values()][0];
         if (filled !== undefined) {
@@ -115,8 +135,8 @@ for (const [name, most] of [
           }
         }
       } else {
-        view.flushCode();
-        model.jumps.clear();
+        view.fetch.flush();
+        model.dropCode(() => true);
       }
       model.check();
     }

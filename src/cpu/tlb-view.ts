@@ -8,17 +8,11 @@
  *
  * Invariant: a view that is not `touched` is empty.
  */
-import { JUMP_ENTRIES, TLB_ENTRIES, TLB_ENTRY_SIZE } from "../isa/state.js";
+import { TLB_ENTRIES, TLB_ENTRY_SIZE } from "../isa/state.js";
+import { FetchTlb, JUMP_BYTES, pageNumber } from "./fetch-tlb.js";
 
 const TLB_BYTES = TLB_ENTRIES * TLB_ENTRY_SIZE;
-const JUMP_BYTES = JUMP_ENTRIES * 16;
 export const VIEW_BYTES = TLB_BYTES * 2 + JUMP_BYTES;
-
-/** What all words of an empty jump cache are. No RIP has it for a tag: bits 48-51 of a canonical address are equal. */
-const NO_RIP = 0x00010000;
-
-/** The slot of the jump cache that belongs to the low half of a RIP; generated code computes the same. */
-const jumpSlot = (rip: number): number => (rip ^ (rip >>> 10)) & (JUMP_ENTRIES - 1);
 
 /** An empty table. Its tags have the index bits of other slots: no address that is looked up in a slot matches. */
 const emptyTag = (index: number): number => (index ^ 1) << 12;
@@ -65,8 +59,7 @@ const MOST_CODE_PAGES = 16384;
 /** Regions with large pages that are remembered of one view. */
 const MOST_LARGE_REGIONS = 65536;
 
-/** Linear page number as one exact number. */
-export const pageNumber = (low: number, high: number): number => (high >>> 0) * 0x100000 + (low >>> 12);
+export { pageNumber } from "./fetch-tlb.js";
 
 const UNUSED = -1;
 /** The mappings of a view do not come from EPT. */
@@ -98,12 +91,11 @@ export class TlbView {
   private readonly largeRegions = new Set<number>();
   /** 1 GiB regions filled from larger pages. */
   private readonly hugeRegions = new Set<number>();
-  /** Pages with code in the jump cache, and their physical addresses. */
-  readonly codePages = new Map<number, number>();
+  /** Pages of code, and the jump cache. */
+  readonly fetch: FetchTlb;
   private readonly words: Int32Array;
   private readonly readSlots = new FilledSlots();
   private readonly writeSlots = new FilledSlots();
-  private readonly jumpSlots = new FilledSlots();
 
   constructor(memory: ArrayBuffer, at: number) {
     this.words = new Int32Array(memory);
@@ -112,7 +104,7 @@ export class TlbView {
     this.jump = at + TLB_BYTES * 2;
     this.words.set(EMPTY_TABLE, this.read >>> 2);
     this.words.set(EMPTY_TABLE, this.write >>> 2);
-    this.words.fill(NO_RIP, this.jump >>> 2, (this.jump + JUMP_BYTES) >>> 2);
+    this.fetch = new FetchTlb(memory, this.jump);
   }
 
   /** Drops everything. */
@@ -122,7 +114,7 @@ export class TlbView {
     // To clear a set takes longer than to see that there is nothing in it.
     if (this.largeRegions.size > 0) this.largeRegions.clear();
     if (this.hugeRegions.size > 0) this.hugeRegions.clear();
-    this.flushCode();
+    this.fetch.flush();
   }
 
   private empty(table: number, slots: FilledSlots): void {
@@ -131,32 +123,11 @@ export class TlbView {
     slots.truncate(0);
   }
 
-  /**
-   * The jump cache's slot for a RIP may be filled from now on. Whoever fills one has had the RIP's page translated
-   * after the last flush, and that notes it.
-   */
-  noteJump(rip: number): void {
-    this.jumpSlots.note(jumpSlot(rip));
-  }
-
-  /** Drops the jump cache and the fetch translations. */
-  flushCode(): void {
-    const { words, jumpSlots } = this;
-    if (jumpSlots.few) {
-      for (let i = 0; i < jumpSlots.length; i++) {
-        const at = (this.jump >>> 2) + jumpSlots.at(i) * 4;
-        words[at] = words[at + 1] = NO_RIP;
-      }
-    } else words.fill(NO_RIP, this.jump >>> 2, (this.jump + JUMP_BYTES) >>> 2);
-    jumpSlots.truncate(0);
-    if (this.codePages.size > 0) this.codePages.clear();
-  }
-
   /** Drops all but global translations (a write of CR3 without PCIDs). */
   flushNonGlobal(): void {
     this.clearWhere(this.read, this.readSlots, (at) => this.words[at + 3] === 0);
     this.clearWhere(this.write, this.writeSlots, (at) => this.words[at + 3] === 0);
-    this.flushCode();
+    this.fetch.flushLocal();
   }
 
   /** Empties those slots of a table for whose first word `which` says so. */
@@ -177,17 +148,26 @@ export class TlbView {
 
   /** Drops what concerns one linear address. */
   invalidate(low: number, high: number): void {
-    const page = pageNumber(low, high);
-    if (this.largeRegions.has(Math.floor(page / 0x200)) || this.hugeRegions.has(Math.floor(page / 0x40000))) {
-      this.flush();
-      return;
+    if (this.largeRegions.size + this.hugeRegions.size > 0) {
+      const page = pageNumber(low, high);
+      if (
+        this.largeRegions.has(Math.floor(page / 0x200)) ||
+        this.hugeRegions.has(Math.floor(page / 0x40000))
+      ) {
+        this.flush();
+        return;
+      }
     }
     const index = (low >>> 12) & (TLB_ENTRIES - 1);
-    for (const table of [this.read, this.write]) {
-      const at = (table >>> 2) + index * 4;
-      if (this.words[at] === (low & ~0xfff) && this.words[at + 1] === (high | 0)) this.clear(table, index);
-    }
-    if (this.codePages.has(page)) this.flushCode();
+    this.clearIf(this.read, index, low, high);
+    this.clearIf(this.write, index, low, high);
+    if (this.fetch.size > 0) this.fetch.invalidate(low, high);
+  }
+
+  /** Empties a slot that holds the translation of an address. */
+  private clearIf(table: number, index: number, low: number, high: number): void {
+    const at = (table >>> 2) + index * 4;
+    if (this.words[at] === (low & ~0xfff) && this.words[at + 1] === high) this.clear(table, index);
   }
 
   /** Enters a translation by a page of 2^shift bytes. `addend` is host minus linear address, modulo 2^32. */
@@ -217,7 +197,7 @@ export class TlbView {
   /** Keeps what is remembered of code within bounds. */
   limit(): void {
     if (this.manyRegions) this.flush();
-    else if (this.codePages.size > MOST_CODE_PAGES) this.flushCode();
+    else if (this.fetch.size > MOST_CODE_PAGES) this.fetch.flush();
   }
 
   /** The address is translated by a page of 2^shift bytes, more than 4 KiB. */
@@ -300,6 +280,16 @@ export class TlbViewPool {
   /** All views that can hold something. */
   *touched(): Iterable<TlbView> {
     for (const view of this.views) if (view.touched) yield view;
+  }
+
+  /** Drops what concerns one linear address from the views of a VPID, and of a PCID unless that is undefined. */
+  invalidate(low: number, high: number, vpid: number, pcid: number | undefined): void {
+    const { views } = this;
+    for (let i = 0; i < views.length; i++) {
+      const view = views[i]!;
+      if (view.touched && view.vpid === vpid && (pcid === undefined || view.pcid === pcid))
+        view.invalidate(low, high);
+    }
   }
 
   /** Drops everything from the views that `which` names. */

@@ -15,7 +15,10 @@ export interface Helper<R extends ValueType | undefined = ValueType | undefined>
   readonly params: readonly ValueType[];
   /** Result type, or undefined: the helper returns nothing and execution goes on unless an exception is pending. */
   readonly result: R;
-  /** It depends on nothing but its arguments and the FP control registers, and raises nothing. */
+  /**
+   * It raises nothing, and of the state it knows only its arguments, the x87 registers, MXCSR and the scratch fields:
+   * translated code may call it while registers are in locals.
+   */
   readonly pure: boolean;
 }
 

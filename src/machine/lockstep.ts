@@ -19,6 +19,14 @@ export interface Difference {
   readonly entered: readonly number[];
 }
 
+/** A word of RAM that differs. */
+export interface MemoryDifference {
+  /** Guest-physical, a multiple of 4. */
+  readonly address: number;
+  readonly expected: number;
+  readonly actual: number;
+}
+
 const hex = (value: bigint | number) => value.toString(16);
 
 /** The fields of the state that are compared besides the general registers, with their names. */
@@ -120,6 +128,24 @@ export class Lockstep {
       return { from, to: at[0]!, rip, lines, entered: translator?.entered ?? [] };
     }
     return undefined;
+  }
+
+  /** Where guest RAM differs: the first word of each page, at most so many. */
+  memoryDifferences(most: number): MemoryDifference[] {
+    const [a, b] = this.words;
+    const found: MemoryDifference[] = [];
+    for (const { start, end, host } of this.reference.parts.physical.ramRegions) {
+      for (let page = start; page < end && found.length < most; page += 4096) {
+        const from = (host + page - start) >>> 2;
+        const until = from + ((Math.min(end, page + 4096) - page) >>> 2);
+        for (let i = from; i < until; i++) {
+          if (a[i] === b[i]) continue;
+          found.push({ address: page + (i - from) * 4, expected: a[i]! >>> 0, actual: b[i]! >>> 0 });
+          break;
+        }
+      }
+    }
+    return found;
   }
 
   private equal(): boolean {

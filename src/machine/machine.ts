@@ -13,6 +13,7 @@ import { writeSmbiosTables } from "../boot/smbios.js";
 import type { DebuggerStop } from "../cpu/debugger.js";
 import type { VmxObserver } from "../cpu/vmx/observer.js";
 import { prepareTier0 } from "../engine/interpreter/tier0.js";
+import { type TranslationObserver, tellAll } from "../engine/translator/observer.js";
 import { gunzip } from "../host/gunzip.js";
 import { breathe, Sleep } from "../host/pause.js";
 import { NOT_RAM } from "../memory/physical.js";
@@ -22,7 +23,7 @@ import { SerialConsole } from "./console.js";
 import { DebugControl, isDebuggerStop } from "./debug-control.js";
 import type { TransitionStop } from "./debug-transitions.js";
 import { applyEntryState } from "./entry.js";
-import { type LogKind, Pc } from "./pc.js";
+import { type LogKind, Pc, type PcStatistics } from "./pc.js";
 import { type RegisterFile, readRegisters } from "./registers.js";
 import { stateHash } from "./state-hash.js";
 
@@ -77,6 +78,7 @@ export class Machine {
   /** Host time (ms) at which guest tick 0 would have been. */
   private epoch = 0;
   private kernel!: Uint8Array;
+  private readonly translationObservers: TranslationObserver[] = [];
 
   private constructor(config: MachineConfig) {
     this.config = {
@@ -121,6 +123,8 @@ export class Machine {
       log: (kind, text) => this.onLog?.(kind, text),
     });
     const { pc } = this;
+    if (pc.translator && this.translationObservers.length > 0)
+      pc.translator.observer = tellAll(this.translationObservers);
     const boot = pc.bootMemory;
     const rsdp = writeAcpiTables(boot, defaultAcpiConfig(boot.lowRam, boot.highRam, 1));
     writeSmbiosTables(boot, {
@@ -248,6 +252,12 @@ export class Machine {
     }
   }
 
+  /** After {@link runInstructions}: how the guest has ended, if it has. A reset that does not end it starts it again. */
+  conclude(): MachineExit | undefined {
+    if (!this.exit && (this.pc.cpu.shutdown || this.resetRequested)) this.handleReset(this.pc.cpu.shutdown);
+    return this.exit;
+  }
+
   /**
    * Executes one instruction of a machine that does not run, and takes no interrupt before it; if the processor sleeps,
    * time passes until it wakes up. Returns how the guest ended, if it did, or why a debugger wants to know of it.
@@ -266,7 +276,7 @@ export class Machine {
       cpu.execute(cpu.now() + 1);
     } else cpu.stepInstruction();
     const stop = this.debug.takeStop();
-    if (!this.exit && (cpu.shutdown || this.resetRequested)) this.handleReset(cpu.shutdown);
+    this.conclude();
     this.console.flush();
     return this.exit ?? stop;
   }
@@ -293,8 +303,8 @@ export class Machine {
     return this.pc.cpu.now();
   }
 
-  /** What engine, TLB and events have counted; for `--stats`. */
-  get statistics(): Readonly<Record<string, number>> {
+  /** What engine and events have counted; for `--stats`. */
+  get statistics(): PcStatistics {
     return this.pc.statistics;
   }
 
@@ -306,6 +316,12 @@ export class Machine {
   /** Tells `observer` of VM entries and VM exits, until it is another or none; a CPU without VMX has nothing to tell. */
   observeVmx(observer: VmxObserver | undefined): void {
     this.debug.observeVmx(observer);
+  }
+
+  /** Tells `observer`, from now on, what is translated; where only the interpreter runs, there is nothing to tell. */
+  observeTranslation(observer: TranslationObserver): void {
+    this.translationObservers.push(observer);
+    if (this.pc.translator) this.pc.translator.observer = tellAll(this.translationObservers);
   }
 
   /** @internal The PC until the next reset, for what looks into it (src/inspect/). */

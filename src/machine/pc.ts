@@ -22,7 +22,7 @@ import { createVmx } from "../cpu/vmx/create.js";
 import { vmxHelpers } from "../cpu/vmx/helpers-vmx.js";
 import { type HelperFunction, Interpreter } from "../engine/interpreter/interpreter.js";
 import { tier0 } from "../engine/interpreter/tier0.js";
-import { Translator } from "../engine/translator/translator.js";
+import { Translator, type TranslatorStatistics } from "../engine/translator/translator.js";
 import { randomSource } from "../host/random.js";
 import { UsageError } from "../host/usage-error.js";
 import { arithmeticHelpers } from "../isa/families/helpers.js";
@@ -55,6 +55,18 @@ export interface PcOptions {
   readonly events: Omit<BoardEvents, "intr">;
   /** Told of every access to hardware that is not there. */
   readonly log: (kind: LogKind, text: string) => void;
+}
+
+/** What has been counted since power-on. */
+export interface PcStatistics {
+  readonly exceptions: number;
+  readonly interrupts: number;
+  readonly vmExits: number;
+  readonly decodedInstructions: number;
+  /** How often all decoded code was dropped. */
+  readonly codeFlushes: number;
+  /** Absent where only the interpreter runs. */
+  readonly translator: Readonly<TranslatorStatistics> | undefined;
 }
 
 /** `unclaimed`: ports and physical addresses that nobody answers; `msr`: model-specific registers that do not exist. */
@@ -298,14 +310,13 @@ export class Pc {
     };
   }
 
-  get statistics(): Readonly<Record<string, number>> {
+  get statistics(): PcStatistics {
     const { code } = this.interpreter;
-    const translated = this.translator?.statistics;
     return {
       ...this.cpu.counts,
       decodedInstructions: code.decoded,
       codeFlushes: code.flushes,
-      ...(translated && { ...translated }),
+      translator: this.translator?.statistics,
     };
   }
 }

@@ -339,7 +339,7 @@ export class CodeCache implements CodePages {
     this.onFlush();
   }
 
-  /** First record of the block at page offset `offset`, decoded if need be. */
+  /** First record of the block at page offset `offset`, decoded if need be. @param most 1 for a block for stepping */
   find(source: CodeSource, offset: number, mode: number, rip: number, most = MAX_BLOCK): number {
     const hostPage = source.hostPage >>> 12;
     const key = (mode * 4096 + offset) * 2 + (most === 1 ? 1 : 0);
@@ -374,11 +374,6 @@ export class CodeCache implements CodePages {
     page.askedWhileEmpty = 0;
     if (block.secondPage !== undefined) this.page(block.secondPage).tails.add(block);
     return record;
-  }
-
-  /** A block of only the one instruction at `offset`, for stepping. */
-  single(source: CodeSource, offset: number, mode: number, rip: number): number {
-    return this.find(source, offset, mode, rip, 1);
   }
 
   /** Whether the block at `record` (its first) crosses a page: then it cannot be linked. */

@@ -5,6 +5,7 @@
 
 import { RunAlone } from "../../cpu/debugger.js";
 import { Fault } from "../../cpu/fault.js";
+import { jumpSlot } from "../../cpu/fetch-tlb.js";
 import { VmExit } from "../../cpu/vmx/contract.js";
 import { Decoder } from "../../isa/decode/decoder.js";
 import { Vector } from "../../isa/emit.js";
@@ -15,7 +16,6 @@ import {
   BUDGET,
   IP_DELTA,
   JUMP_CACHE,
-  JUMP_ENTRIES,
   LEFT,
   MODE,
   MODE_TAG,
@@ -28,9 +28,9 @@ import {
   SEGMENT_BASE,
   SEGMENT_LIMIT,
 } from "../../isa/state.js";
-import { NOT_RAM } from "../../memory/physical.js";
 import type { EngineCpu } from "../engine.js";
-import { CodeCache, type CodeSource } from "./code-cache.js";
+import { CodeCache, MAX_BLOCK } from "./code-cache.js";
+import { FetchSource } from "./fetch-source.js";
 import { RunExit } from "./module.js";
 import { Record } from "./record.js";
 import { Access } from "./runtime.js";
@@ -66,6 +66,8 @@ export class Interpreter {
   readonly code: CodeCache;
   /** Told now and then which block runs, by its first record: the more often, the more it runs. */
   onSample: (record: number) => void = () => {};
+  /** Told now and then that a block is entered that lies in another function than the one that led there, by its slot. */
+  onHop: (record: number, from: number) => void = () => {};
   /** Told of every block that is looked up, and of those at which stepping begins. RIP is exact. */
   onFind: ((record: number) => void) | undefined;
   /** Called when no generated code runs. */
@@ -77,6 +79,7 @@ export class Interpreter {
   /** What translated code imports, by module name. */
   readonly imports: WebAssembly.Imports;
   private readonly cpu: EngineCpu;
+  private readonly source: FetchSource;
   private readonly view: DataView;
   private readonly base: number;
   private readonly runModule: (cpu: number, record: number) => number;
@@ -88,6 +91,7 @@ export class Interpreter {
   constructor(options: InterpreterOptions) {
     const { memory, cpu, tier0, helpers } = options;
     this.cpu = cpu;
+    this.source = new FetchSource(cpu);
     this.base = cpu.state.base;
     this.view = new DataView(memory.buffer);
     this.decoder = new Decoder(options.features);
@@ -112,6 +116,7 @@ export class Interpreter {
         link: (_cpu: number, record: number) => this.link(record),
         revive: (_cpu: number, record: number) => this.revive(record),
         sample: (_cpu: number, record: number) => this.onSample(record),
+        hop: (_cpu: number, record: number, from: number) => this.onHop(record, from),
       },
       helper,
     });
@@ -186,7 +191,7 @@ export class Interpreter {
 
   /** First record of the block of one instruction at RIP; 0 if it cannot be fetched. For tests. */
   findSingle(): number {
-    const record = this.prepare((source, offset, mode, rip) => this.code.single(source, offset, mode, rip));
+    const record = this.prepare(1);
     this.view.setInt32(this.base + PENDING, Pending.none, true);
     return record;
   }
@@ -200,11 +205,7 @@ export class Interpreter {
     cpu.mmu.alone = true;
     let exit: number = RunExit.fault;
     try {
-      const record = this.prepare((source, offset, mode, rip) => {
-        const block = this.onFind && this.code.blockOf(source.hostPage >>> 12, offset, mode);
-        if (block) this.onFind!(block.record);
-        return this.code.single(source, offset, mode, rip);
-      });
+      const record = this.prepare(1);
       if (record !== 0) exit = this.runModule(base, record);
     } finally {
       cpu.mmu.alone = false;
@@ -281,14 +282,20 @@ export class Interpreter {
   /** Makes RIP and LEFT exact, as the generated `sync` does. */
   private sync(record: number): void {
     const { view, base } = this;
-    const delta = view.getBigUint64(base + IP_DELTA, true);
-    const at = (offset: number) => {
-      const rip = delta + BigInt(view.getUint16(record + offset, true));
-      return this.cpu.state.long ? BigInt.asUintN(64, rip) : BigInt.asUintN(32, rip);
-    };
-    view.setBigUint64(base + RIP, at(Record.start), true);
-    view.setBigUint64(base + NEXT_RIP, at(Record.next), true);
+    this.setAddress(RIP, view.getUint16(record + Record.start, true));
+    this.setAddress(NEXT_RIP, view.getUint16(record + Record.next, true));
     view.setInt32(base + LEFT, view.getUint16(record + Record.left, true), true);
+  }
+
+  /** Sets RIP or NEXT_RIP to what lies at an offset of the page of code that runs. */
+  private setAddress(field: number, offset: number): void {
+    const { view, base } = this;
+    const low = view.getUint32(base + IP_DELTA, true) + offset;
+    // The offset of a branch's target may be negative, or beyond the page.
+    const carry = low < 0 ? -1 : low > 0xffffffff ? 1 : 0;
+    const high = this.cpu.state.long ? view.getInt32(base + IP_DELTA + 4, true) + carry : 0;
+    view.setInt32(base + field, low, true);
+    view.setInt32(base + field + 4, high, true);
   }
 
   private checkSegment(offset: number, segment: number, access: number): number {
@@ -301,37 +308,43 @@ export class Interpreter {
     }
   }
 
-  /** Finds code at the state's RIP; returns 0 with an exception pending when it cannot be fetched. */
-  private prepare(find: (source: CodeSource, offset: number, mode: number, rip: number) => number): number {
-    const { view, base, cpu } = this;
+  /**
+   * Finds code at the state's RIP, in blocks of at most `most` instructions; returns 0 with an exception pending when it
+   * cannot be fetched.
+   */
+  private prepare(most: number): number {
+    const { view, base, cpu, source, code } = this;
     try {
-      const ripLow = view.getInt32(base + RIP, true);
-      let low = ripLow;
+      const rip = view.getInt32(base + RIP, true);
+      let low = rip;
       let high = view.getInt32(base + RIP + 4, true);
       const mode = view.getInt32(base + MODE, true);
+      const long = (mode & 3) === 2;
       let limit = 0xffffffff;
-      if ((mode & 3) !== 2) {
+      if (!long) {
         limit = view.getUint32(base + SEGMENT_LIMIT + 4, true);
-        if (high !== 0 || ripLow >>> 0 > limit) throw new Fault(Vector.GP, 0);
+        if (high !== 0 || rip >>> 0 > limit) throw new Fault(Vector.GP, 0);
         low = (low + view.getInt32(base + SEGMENT_BASE + 8, true)) | 0;
         high = 0;
       }
       // Before the pages are translated, as both forget translations.
-      if (this.code.full) this.code.flush();
+      if (code.full) code.flush();
       cpu.mmu.limitCodePages();
-      const page = this.codePage(low, high);
-      const nextLow = ((low & ~0xfff) + 4096) | 0;
-      const nextHigh = nextLow === 0 && (mode & 3) === 2 ? (high + 1) | 0 : high;
-      const source = { hostPage: page, limit, nextPage: () => this.codePage(nextLow, nextHigh) };
+      source.set(low, high, long, limit);
+      const offset = low & 0xfff;
       if (cpu.mmu.alone) {
-        if (!this.passing && this.code.stops.has(low & 0xfff) && cpu.breaksAt(low, high)) {
+        if (!this.passing && code.stops.has(offset) && cpu.breaksAt(low, high)) {
           view.setInt32(base + PENDING, Pending.stop, true);
           return 0;
         }
         cpu.beforeFetch(low, high);
+        if (this.onFind !== undefined) {
+          const block = code.blockOf(source.hostPage >>> 12, offset, mode);
+          if (block) this.onFind(block.record);
+        }
       }
-      const record = find(source, low & 0xfff, mode, ripLow >>> 0);
-      this.onFind?.(record);
+      const record = code.find(source, offset, mode, rip >>> 0, most);
+      if (this.onFind !== undefined) this.onFind(record);
       return record;
     } catch (thrown) {
       this.setPending(thrown);
@@ -339,19 +352,13 @@ export class Interpreter {
     }
   }
 
-  /** Host address of the page of code at a linear address. */
-  private codePage(low: number, high: number): number {
-    const physical = this.cpu.mmu.translateFetch(low, high);
-    const host = this.cpu.physical.hostAddress(physical, false);
-    return host === NOT_RAM ? this.cpu.emptyPage : host - (host & 0xfff);
-  }
-
   private lookup(): number {
-    const record = this.prepare((source, offset, mode, rip) => this.code.find(source, offset, mode, rip));
+    const record = this.prepare(MAX_BLOCK);
     if (record === 0) return 0;
     const { view, base } = this;
     const low = view.getInt32(base + RIP, true);
-    const entry = view.getInt32(base + JUMP_CACHE, true) + ((low ^ (low >>> 10)) & (JUMP_ENTRIES - 1)) * 16;
+    const entry = view.getInt32(base + JUMP_CACHE, true) + jumpSlot(low) * 16;
+    this.source.noteJump(this.code.crosses(record));
     view.setInt32(entry, low ^ view.getInt32(base + MODE_TAG, true), true);
     view.setInt32(
       entry + 4,
@@ -366,18 +373,11 @@ export class Interpreter {
   private link(record: number): number {
     const { view } = this;
     this.sync(record);
-    const delta = view.getBigInt64(this.base + IP_DELTA, true);
-    const offset =
-      view.getUint16(record + Record.next, true) + view.getInt32(record + Record.displacement, true);
-    const target = delta + BigInt(offset);
-    view.setBigUint64(
-      this.base + RIP,
-      this.cpu.state.long ? BigInt.asUintN(64, target) : BigInt.asUintN(32, target),
-      true,
-    );
+    const next = view.getUint16(record + Record.next, true);
+    this.setAddress(RIP, next + view.getInt32(record + Record.displacement, true));
     // Dropping all records now would drop this one.
     if (this.code.full) return 0;
-    const found = this.prepare((source, at, mode, low) => this.code.find(source, at, mode, low));
+    const found = this.prepare(MAX_BLOCK);
     if (found === 0) {
       view.setInt32(this.base + PENDING, Pending.none, true);
       return 0;
@@ -392,7 +392,7 @@ export class Interpreter {
     this.sync(record);
     // As above: the block is looked up again.
     if (this.code.full) return 0;
-    const found = this.prepare((source, at, mode, low) => this.code.find(source, at, mode, low));
+    const found = this.prepare(MAX_BLOCK);
     if (found !== 0 && found !== record && !this.code.crosses(found)) {
       view.setUint16(record + Record.handler, Handler.forward, true);
       view.setInt32(record + Record.immediate, found, true);

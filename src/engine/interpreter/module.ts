@@ -58,6 +58,8 @@ export const RunExit = {
 
 /** The block that runs is sampled where the budget crosses a multiple of two to this power. */
 const SAMPLE_SHIFT = 12;
+/** Instructions that the interpreter executes from one sample to the next. */
+export const SAMPLE_INTERVAL = 1 << SAMPLE_SHIFT;
 
 const I32x2: readonly ValueType[] = ["i32", "i32"];
 
@@ -84,6 +86,7 @@ export function buildInterpreter(
     link: m.import("engine", "link", I32x2, ["i32"]),
     revive: m.import("engine", "revive", I32x2, ["i32"]),
     sample: m.import("engine", "sample", I32x2, []),
+    hop: m.import("engine", "hop", ["i32", "i32", "i32"], []),
   };
   const helpers = new Map<Helper, Callee>();
   for (const helper of allHelpers()) {
@@ -230,13 +233,17 @@ function emitRun(
   f: FunctionBuilder,
   hot: readonly Shape[],
   runtime: Runtime,
-  imports: { lookup: Callee; link: Callee; revive: Callee; sample: Callee },
+  imports: { lookup: Callee; link: Callee; revive: Callee; sample: Callee; hop: Callee },
   handlerType: number,
   options: BuildOptions,
 ): void {
   const cpu = f.param("i32", 0);
   const record = f.local("i32");
   const handler = f.local("i32");
+  // The slot of the translated function that was left last, if nothing was interpreted since.
+  const from = f.local("i32");
+  // The budget when the way from one function to another was sampled last.
+  const hopped = f.local("i32");
   f.set(record, f.param("i32", 1));
   const addBudget = (amount: I32) => f.store(cpu, load.i32(cpu, BUDGET).add(amount), BUDGET);
   const left = () => load.i32_16u(record.value, Record.left);
@@ -272,13 +279,20 @@ function emitRun(
       });
       f.if(load.i32_16u(record.value, Record.handler).eq(Handler.region), () => {
         const entry = load.i32(record.value, Record.displacement);
-        const slot = load.i32(record.value, Record.immediate);
+        const slot = f.let(load.i32(record.value, Record.immediate));
+        f.if(before.xor(hopped.value).shrU(SAMPLE_SHIFT).and(from.value.ne(0)), () => {
+          f.set(hopped, before);
+          f.run(imports.hop, cpu, record.value, from.value);
+        });
+        f.set(from, slot);
         f.set(record, f.callIndirect("i32", handlerType, slot, cpu, entry));
         // Either the state's RIP says where to go on, or a record does.
         f.brIf(lookup, record.value.eqz());
         f.if(record.value.leU(RunExit.last), () => f.return(record.value));
+        f.set(from, I32.const(0));
         f.br(enter);
       });
+      f.set(from, I32.const(0));
       f.if(before.xor(after).shrU(SAMPLE_SHIFT), () => f.run(imports.sample, cpu, record.value));
       f.store(cpu, after, BUDGET);
       f.loop((dispatch) => {

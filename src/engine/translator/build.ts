@@ -126,6 +126,11 @@ export class Batch {
     this.bodies.push({ region, body });
   }
 
+  /** The body of a region that was added. */
+  bodyOf(region: Region): Uint8Array {
+    return this.bodies.find((known) => known.region === region)!.body;
+  }
+
   /** The module; it exports the function of region i as `r<i>`. */
   build(): Uint8Array<ArrayBuffer> {
     for (const [i, { body }] of this.bodies.entries()) this.m.export(`r${i}`, this.m.add(SIGNATURE, body));
@@ -222,7 +227,10 @@ class RegionBuilder {
     const unread = unreadFlags(uses);
     for (const [k, instruction] of instructions.entries()) {
       const record = first + k * RECORD_SIZE;
-      if (instruction.handler < Handler.first || leftToInterpreter.test(instruction.instruction.form.mnemonic)) {
+      if (
+        instruction.handler < Handler.first ||
+        leftToInterpreter.test(instruction.instruction.form.mnemonic)
+      ) {
         source.translated = k;
         code.interpret(record);
         return;

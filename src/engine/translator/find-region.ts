@@ -21,8 +21,8 @@ export interface CodePlaces {
   hostPage(linearPage: number): number | undefined;
   /** Page number of the linear address where the hot block's page begins. */
   readonly linearPage: number;
-  /** Whether a block was met by the sampling. */
-  isHot(block: Block): boolean;
+  /** How often a block was met by the sampling. */
+  heat(block: Block): number;
   /** The code of a block is overwritten again and again. */
   isVolatile(block: Block): boolean;
 }
@@ -31,6 +31,40 @@ export interface CodePlaces {
 interface Wanted {
   readonly page: number;
   readonly offset: number;
+}
+
+/** Blocks that were not met by the sampling, one after the other, before it is not worth while to follow them. */
+const MOST_COLD = 1;
+
+const key = ({ page, offset }: Wanted): number => page * 4096 + offset;
+
+interface Candidate extends Wanted {
+  readonly block: Block;
+  readonly heat: number;
+  /** How many cold blocks in a row lead to it, itself included. */
+  readonly cold: number;
+}
+
+/** Blocks that could join the region; the hottest is the next. */
+class Candidates {
+  private readonly known = new Set<number>();
+  private waiting: Candidate[] = [];
+
+  get empty(): boolean {
+    return this.waiting.length === 0;
+  }
+  has(wanted: Wanted): boolean {
+    return this.known.has(key(wanted));
+  }
+  add(candidate: Candidate): void {
+    this.known.add(key(candidate));
+    this.waiting.push(candidate);
+  }
+  take(): Candidate | undefined {
+    let best = 0;
+    for (const [i, { heat }] of this.waiting.entries()) if (heat > this.waiting[best]!.heat) best = i;
+    return this.waiting.splice(best, 1)[0];
+  }
 }
 
 interface Found extends RegionBlock {
@@ -55,42 +89,64 @@ export class RegionFinder {
   /**
    * The blocks of the region around `seed`, in an order in which most ways lead forward.
    * @param most how many at most
+   * @param more further blocks that belong to it, with their pages relative to the seed's
    */
-  find(seed: Block, mode: number, places: CodePlaces, most = MOST_BLOCKS): RegionBlock[] {
+  find(
+    seed: Block,
+    mode: number,
+    places: CodePlaces,
+    most = MOST_BLOCKS,
+    more: ReadonlyMap<Block, number> = new Map(),
+  ): RegionBlock[] {
     const found = new Map<number, Found>();
-    const key = ({ page, offset }: Wanted) => page * 4096 + offset;
-    const queue: Wanted[] = [{ page: 0, offset: seed.start }];
-    let instructions = 0;
+    const candidates = new Candidates();
+    /** Places of the instructions so far: blocks that overlap share theirs. */
+    const instructions = new Set<number>();
     /** Pages with indirect jumps: relative number by host page. */
     const indirect = new Map<number, number>();
-    for (let i = 0; i < queue.length && found.size < most; i++) {
-      const wanted = queue[i]!;
-      if (found.has(key(wanted))) continue;
-      const block = i === 0 ? seed : this.known(wanted, mode, places);
-      if (!block) continue;
+    const consider = (wanted: Wanted | undefined, cold: number): void => {
+      if (!wanted || found.has(key(wanted)) || candidates.has(wanted)) return;
+      const block = this.known(wanted, mode, places);
+      if (!block) return;
+      const heat = places.heat(block);
+      const distance = heat > 0 ? 0 : cold + 1;
+      if (distance <= MOST_COLD) candidates.add({ ...wanted, block, heat, cold: distance });
+    };
+    candidates.add({ page: 0, offset: seed.start, block: seed, heat: Number.MAX_VALUE, cold: 0 });
+    for (const [block, page] of more) {
+      if (this.usable(block) && !places.isVolatile(block))
+        candidates.add({ page, offset: block.start, block, heat: Number.MAX_VALUE, cold: 0 });
+    }
+    while (found.size < most && instructions.size < MOST_INSTRUCTIONS) {
+      const candidate = candidates.take();
+      if (!candidate) break;
+      const { block, page, offset, cold } = candidate;
       const decoded = this.decode(block, mode);
       if (decoded.length === 0) continue;
-      instructions += decoded.length;
-      if (instructions > MOST_INSTRUCTIONS && found.size > 0) break;
+      for (const { start } of decoded) instructions.add(page * 4096 + start);
       const entry: Found = {
         block,
-        page: wanted.page,
-        offset: wanted.offset,
+        page,
+        offset,
         instructions: decoded,
         shared: 0,
         translated: 0,
         next: undefined,
       };
-      found.set(key(wanted), entry);
+      found.set(key(entry), entry);
       // What follows a call is reached when the call returns.
-      const next = this.following(entry, mode)?.way;
-      if (next) queue.push(next);
-      for (const instruction of decoded) {
-        const way = this.target(entry, instruction, mode);
-        if (way) queue.push(way);
+      consider(this.following(entry, mode)?.way, cold);
+      for (const instruction of decoded) consider(this.target(entry, instruction, mode), cold);
+      if (isIndirect(decoded.at(-1)!)) indirect.set(block.page, page);
+      if (!candidates.empty) continue;
+      // Where an indirect jump leads is not known, but hot blocks of its page are likely: the parts of a dispatcher,
+      // a table of functions.
+      for (const [host, at] of indirect) {
+        for (const other of this.code.blocksOn(host, mode)) {
+          if (places.heat(other) > 0) consider({ page: at, offset: other.start }, 0);
+        }
       }
-      if (isIndirect(decoded.at(-1)!)) indirect.set(block.page, wanted.page);
-      if (i === queue.length - 1) this.addHot(queue, indirect, mode, places);
+      indirect.clear();
     }
     const blocks = [...found.values()].sort((a, b) => a.page - b.page || a.offset - b.offset);
     const index = new Map(blocks.map((block, i) => [key(block), i]));
@@ -106,16 +162,6 @@ export class RegionFinder {
       block.next = following?.returns ? undefined : edge(following?.way);
     }
     return blocks;
-  }
-
-  /** Where an indirect jump leads is not known, but hot blocks of its page are likely: the parts of a dispatcher, a table of functions. */
-  private addHot(queue: Wanted[], pages: Map<number, number>, mode: number, places: CodePlaces): void {
-    for (const [host, page] of pages) {
-      for (const block of this.code.blocksOn(host, mode)) {
-        if (places.isHot(block)) queue.push({ page, offset: block.start });
-      }
-    }
-    pages.clear();
   }
 
   /** Ends a block where another one begins. */

@@ -40,6 +40,9 @@ export interface Region {
   readonly blocks: readonly RegionBlock[];
   /** Decoding mode (cpu/mode.ts) of all blocks. */
   readonly mode: number;
+  /** The hot block around which it lies, and the number of the linear page of that when it was found. */
+  readonly seed: Block;
+  readonly linearPage: number;
   /** Slot of the function in the table. */
   readonly slot: number;
   /** Code of one of the blocks has changed. */

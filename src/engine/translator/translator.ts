@@ -7,17 +7,29 @@
  * generated code, and V8 compiles them further in the background.
  */
 import { codeSizeOf } from "../../cpu/mode.js";
-import { IP_DELTA, MODE, RIP, SEGMENT_BASE } from "../../isa/state.js";
+import { BUDGET, IP_DELTA, MODE, RIP, SEGMENT_BASE, SLICE_END } from "../../isa/state.js";
 import { NOT_RAM } from "../../memory/physical.js";
 import type { EngineCpu } from "../engine.js";
 import type { Block, CodeCache } from "../interpreter/code-cache.js";
 import { type Interpreter, MOST_REGIONS } from "../interpreter/interpreter.js";
+import { SAMPLE_INTERVAL } from "../interpreter/module.js";
 import { Batch } from "./build.js";
 import { type CodePlaces, linearPageOf, RegionFinder } from "./find-region.js";
+import { Hops } from "./hops.js";
+import type { DropReason, TranslationObserver } from "./observer.js";
 import type { Region, RegionBlock } from "./region.js";
 
 /** Samples after which a block is hot. */
 const HOT = 8;
+/**
+ * Translating an instruction costs as much as interpreting some thousands. For each sample, that many instructions may
+ * be translated, after a first allowance: so a guest whose work is spread over much code is not held up by translations
+ * that do not pay.
+ */
+const ALLOWED_PER_SAMPLE = 0.5;
+const FIRST_ALLOWANCE = 4000;
+/** The same for a sample of what is translated already, but in several functions. */
+const ALLOWED_PER_HOP = 0.05;
 /** Regions that make a module; fewer have to wait. */
 const BATCH = 12;
 /** Runs of the engine after which fewer will do. */
@@ -33,6 +45,10 @@ export class TranslatorStatistics {
   bytes = 0;
   invalidated = 0;
   flushes = 0;
+  /** Blocks of which the interpreter executes a part. */
+  handedOver = 0;
+  /** By the interpreter: it takes one every SAMPLE_INTERVAL (interpreter/module.ts) instructions that it executes. */
+  samples = 0;
   /** Milliseconds of the host spent in finding and emitting, and in compiling. */
   emitting = 0;
   compiling = 0;
@@ -46,6 +62,7 @@ export class Translator {
   traced = false;
   /** Told of every region that is translated. */
   onTranslate: ((region: Region, bytes: number) => void) | undefined;
+  observer: TranslationObserver | undefined;
   private readonly code: CodeCache;
   private readonly view: DataView;
   private readonly finder: RegionFinder;
@@ -54,10 +71,15 @@ export class Translator {
   private readonly kills = new Map<number, number>();
   /** Regions in which a block takes part. */
   private readonly memberships = new Map<Block, Set<Region>>();
+  private readonly hops = new Hops();
   private readonly bySlot = new Map<number, Region>();
   private readonly freeSlots: number[] = [];
+  /** Instructions that may be translated now; below 0 hot blocks have to wait. */
+  private allowance = FIRST_ALLOWANCE;
   private batch: Batch | undefined;
   private waited = 0;
+  /** When the last sample was taken. */
+  private sampled = 0;
 
   constructor(
     memory: WebAssembly.Memory,
@@ -70,12 +92,17 @@ export class Translator {
     this.view = new DataView(memory.buffer);
     this.finder = new RegionFinder(memory.buffer, code, decoder);
     for (let i = MOST_REGIONS - 1; i >= 0; i--) this.freeSlots.push(firstSlot + i);
-    interpreter.onSample = (record) => this.sample(record, IP_DELTA);
-    if (eager)
-      interpreter.onFind = (record) => {
-        const block = code.blockAt(record);
-        if (block) this.sample(record, RIP, block.start);
-      };
+    interpreter.onSample = (record) => {
+      this.statistics.samples++;
+      this.sampled = this.now();
+      this.sample(record, IP_DELTA);
+    };
+    interpreter.onFind = (record) => {
+      if (!eager && !this.isDue(record)) return;
+      const block = code.blockAt(record);
+      if (block) this.sample(record, RIP, block.start);
+    };
+    interpreter.onHop = (record, from) => this.hop(record, from);
     interpreter.onRest = () => this.settle();
     code.onKill = (block) => this.killed(block);
     const { onFlush } = code;
@@ -83,6 +110,25 @@ export class Translator {
       onFlush();
       this.flushed();
     };
+  }
+
+  /** The low half of the time. */
+  private now(): number {
+    const { base } = this.cpu.state;
+    return this.view.getInt32(base + SLICE_END, true) - this.view.getInt32(base + BUDGET, true);
+  }
+
+  /**
+   * Whether a block at which stepping begins is to be sampled. The interpreter's loop takes no samples in slices that
+   * are shorter than its interval, as a guest with a fast timer has them; they end by stepping.
+   */
+  private isDue(record: number): boolean {
+    if (!this.cpu.mmu.alone || (this.now() - this.sampled) >>> 0 < SAMPLE_INTERVAL) return false;
+    this.sampled = this.now();
+    const block = this.code.blockAt(record);
+    if (!block || this.code.diversion(block) !== undefined) return false;
+    this.statistics.samples++;
+    return true;
   }
 
   /**
@@ -93,24 +139,92 @@ export class Translator {
   private sample(record: number, at: number, offset = 0): void {
     const heat = (this.heat.get(record) ?? 0) + 1;
     this.heat.set(record, heat);
-    if (heat !== (this.eager ? 1 : HOT)) return;
+    this.allowance += ALLOWED_PER_SAMPLE;
+    if (this.eager ? heat > 1 : heat < HOT || this.allowance < 0) return;
     const block = this.code.blockAt(record);
-    if (!block || !this.finder.usable(block)) return;
-    if (this.isVolatile(block)) return;
+    if (!block) return;
+    if (!this.finder.usable(block)) {
+      this.observer?.refused?.(block, "it crosses a page, or lies where its segment may end");
+      return;
+    }
+    if (this.isVolatile(block)) {
+      this.observer?.refused?.(block, "its code keeps changing");
+      return;
+    }
+    // In a region already, but not entered there.
+    if (this.memberships.has(block)) return;
     if (this.freeSlots.length === 0) this.dropAll();
     const started = performance.now();
-    this.translate(block, at, offset);
+    const region = this.translate(block, this.places(at, offset));
+    const milliseconds = performance.now() - started;
+    this.statistics.emitting += milliseconds;
+    if (!region || !this.observer?.emitted) return;
+    const rip = this.view.getBigUint64(this.cpu.state.base + at, true) + BigInt(block.start - offset);
+    this.observer.emitted(region, { rip, body: this.batch!.bodyOf(region), milliseconds });
+  }
+
+  /**
+   * One function was left for a block of another.
+   * @param record first record of the block
+   * @param from slot of the function
+   */
+  private hop(record: number, from: number): void {
+    const region = this.bySlot.get(from);
+    const target = this.code.blockAt(record);
+    if (!region || !target || region.mode !== this.mode || this.code.diversion(target) === from) return;
+    this.allowance += ALLOWED_PER_HOP;
+    const places = this.places(IP_DELTA, 0);
+    const more = this.hops.note(region, target, places.linearPage - region.linearPage);
+    if (!more || this.allowance < 0 || this.freeSlots.length === 0) return;
+    this.hops.merged(region);
+    if (this.code.blockAt(region.seed.record) !== region.seed) return;
+    const started = performance.now();
+    this.translate(
+      region.seed,
+      { ...places, linearPage: region.linearPage },
+      undefined,
+      this.joined(region, more),
+    );
     this.statistics.emitting += performance.now() - started;
   }
 
-  private translate(seed: Block, at: number, offset: number, most?: number): void {
-    const { view } = this;
-    const base = this.cpu.state.base;
-    const mode = view.getInt32(base + MODE, true);
-    const blocks = this.finder.find(seed, mode, this.places(mode, at, offset), most);
-    if (blocks.length === 0) return;
-    for (const { block } of blocks) if (!this.code.duplicate(block)) return;
-    const region: Region = { blocks, mode, slot: this.freeSlots.pop()!, void: false };
+  /** The blocks of a region, and those that it is left for, with the blocks of their regions. */
+  private joined(region: Region, more: ReadonlyMap<Block, number>): ReadonlyMap<Block, number> {
+    const all = new Map(more);
+    const add = ({ blocks, linearPage }: Region) => {
+      for (const { block, page } of blocks) all.set(block, page + linearPage - region.linearPage);
+    };
+    for (const target of more.keys()) {
+      const owner = this.bySlot.get(this.code.diversion(target) ?? 0);
+      if (owner) add(owner);
+    }
+    add(region);
+    return all;
+  }
+
+  private get mode(): number {
+    return this.view.getInt32(this.cpu.state.base + MODE, true);
+  }
+
+  private translate(
+    seed: Block,
+    places: CodePlaces,
+    most?: number,
+    more?: ReadonlyMap<Block, number>,
+  ): Region | undefined {
+    const { mode } = this;
+    const blocks = this.finder.find(seed, mode, places, most, more);
+    if (blocks.length === 0) {
+      this.observer?.refused?.(seed, "an instruction of it cannot be decoded");
+      return undefined;
+    }
+    for (const { block } of blocks) {
+      if (this.code.duplicate(block)) continue;
+      this.observer?.refused?.(seed, "there is no room for a copy of its records");
+      return undefined;
+    }
+    const { linearPage } = places;
+    const region: Region = { blocks, mode, seed, linearPage, slot: this.freeSlots.pop()!, void: false };
     this.bySlot.set(region.slot, region);
     for (const { block } of blocks) {
       let memberships = this.memberships.get(block);
@@ -122,6 +236,8 @@ export class Translator {
     }
     this.batch ??= new Batch(this.code.entriesOffset, this.traced);
     this.batch.add(region);
+    for (const { instructions } of blocks) this.allowance -= instructions.length;
+    return region;
   }
 
   private isVolatile({ record }: Block): boolean {
@@ -129,9 +245,8 @@ export class Translator {
   }
 
   /** Where code lies around the current page. */
-  private places(mode: number, at: number, offset: number): CodePlaces {
-    const { view } = this;
-    const { cpu } = this;
+  private places(at: number, offset: number): CodePlaces {
+    const { view, cpu, mode } = this;
     const { base } = cpu.state;
     const low = (view.getInt32(base + at, true) - offset) | 0;
     const high = view.getInt32(base + at + 4, true);
@@ -141,7 +256,7 @@ export class Translator {
     return {
       linearPage: own,
       isVolatile: (block) => this.isVolatile(block),
-      isHot: (block) => this.heat.has(block.record) || this.memberships.has(block),
+      heat: (block) => this.heat.get(block.record) ?? (this.memberships.has(block) ? 1 : 0),
       hostPage: (page) => {
         const physical = cpu.mmu.knownCodePage(page);
         if (physical === undefined) return undefined;
@@ -185,10 +300,13 @@ export class Translator {
       interpreter.table.set(region.slot, instance.exports[`r${i}`] as () => void);
       for (const [entry, block] of region.blocks.entries()) {
         if (isWorthEntering(block)) this.divert(block.block, region, entry);
+        else this.observer?.refused?.(block.block, "its first instructions belong to the interpreter");
+        if (block.translated < block.instructions.length) statistics.handedOver++;
         statistics.instructions += block.instructions.length;
       }
       statistics.regions++;
       this.onTranslate?.(region, bytes.length);
+      this.observer?.installed?.(region, bytes, `r${i}`);
     }
   }
 
@@ -199,7 +317,8 @@ export class Translator {
     code.divert(block, region.slot, entry);
     if (before === undefined || before === region.slot) return;
     const old = this.bySlot.get(before);
-    if (old && !old.blocks.some((other) => code.diversion(other.block) === old.slot)) this.drop(old);
+    if (old && !old.blocks.some((other) => code.diversion(other.block) === old.slot))
+      this.drop(old, "superseded by a newer region");
   }
 
   /** The code of a block was overwritten. */
@@ -210,12 +329,12 @@ export class Translator {
     this.kills.set(block.record, (this.kills.get(block.record) ?? 0) + 1);
     for (const region of [...memberships]) {
       this.statistics.invalidated++;
-      this.drop(region);
+      this.drop(region, "code overwritten");
     }
   }
 
   /** Nobody enters a region any more. It may still be running: its function is kept until the slot has another. */
-  private drop(region: Region): void {
+  private drop(region: Region, why: DropReason): void {
     const { code } = this;
     region.void = true;
     for (const { block } of region.blocks) {
@@ -225,6 +344,8 @@ export class Translator {
       if (code.blockAt(block.record) === block && code.diversion(block) === region.slot) code.restore(block);
     }
     if (this.bySlot.delete(region.slot)) this.freeSlots.unshift(region.slot);
+    this.hops.forget(region);
+    this.observer?.dropped?.(region, why);
   }
 
   /**
@@ -236,7 +357,7 @@ export class Translator {
     const block = this.code.blockAt(record);
     if (!block || !this.finder.usable(block)) return 0;
     if (this.freeSlots.length === 0) this.dropAll();
-    this.translate(block, RIP, block.start, 1);
+    this.translate(block, this.places(RIP, block.start), 1);
     const batch = this.batch;
     if (!batch) return 0;
     this.batch = undefined;
@@ -246,7 +367,7 @@ export class Translator {
 
   /** The table is full: what is hot will soon be translated again. */
   private dropAll(): void {
-    for (const region of [...this.bySlot.values()]) this.drop(region);
+    for (const region of [...this.bySlot.values()]) this.drop(region, "table full");
     this.heat.clear();
     this.statistics.flushes++;
   }
@@ -254,8 +375,12 @@ export class Translator {
   /** All decoded code was dropped. */
   private flushed(): void {
     for (const { slot } of this.bySlot.values()) this.freeSlots.unshift(slot);
-    for (const region of this.bySlot.values()) region.void = true;
+    for (const region of this.bySlot.values()) {
+      region.void = true;
+      this.observer?.dropped?.(region, "all code dropped");
+    }
     this.bySlot.clear();
+    this.hops.clear();
     this.memberships.clear();
     this.heat.clear();
     this.kills.clear();
