@@ -7,7 +7,7 @@ test("without options: three boots, one round of all kernels", () => {
   const options = parseBenchOptions([]);
   assert.ok(options?.boot);
   assert.deepEqual(options.kernels, kernelNames);
-  assert.deepEqual([options.bootRounds, options.kernelRounds, options.scale, options.bits], [3, 1, 5, 64]);
+  assert.deepEqual([options.bootRounds, options.kernelRounds, options.scale, options.bits], [3, 1, 50, 64]);
 });
 
 test("a part only", () => {

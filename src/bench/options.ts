@@ -49,9 +49,9 @@ const known = {
 
 /** Percent of the full work and seconds for one machine, unless told: what suits each part. */
 const defaults: Readonly<Record<Part | "all", { readonly scale: number; readonly timeout: number }>> = {
-  all: { scale: 5, timeout: 600 },
-  boot: { scale: 5, timeout: 600 },
-  kernels: { scale: 5, timeout: 600 },
+  all: { scale: 50, timeout: 600 },
+  boot: { scale: 50, timeout: 600 },
+  kernels: { scale: 50, timeout: 600 },
   vmx: { scale: 5, timeout: 600 },
   nested: { scale: 25, timeout: 1200 },
   workload: { scale: 100, timeout: 3600 },
@@ -125,7 +125,7 @@ export function parseBenchOptions(words: readonly string[]): BenchOptions | unde
     bootRounds: positive("rounds", values.rounds, 3),
     kernelRounds: positive("rounds", values.rounds, 1),
     scale: positive("scale", values.scale, scale),
-    referenceScale: positive("reference-scale", values["reference-scale"], 25),
+    referenceScale: positive("reference-scale", values["reference-scale"], 50),
     bits,
     peer,
     node: values.node,

@@ -89,6 +89,17 @@ describe("--engine check", () => {
     });
   }
 
+  test("a guest that sleeps for good is ended by the time limit", async () => {
+    const sleeper = join(folder, "sleeper");
+    const asleep = smallGuest((a) => {
+      a.cli();
+      a.hlt();
+    });
+    writeFileSync(sleeper, asleep.data);
+    const words = ["run", "--kernel", sleeper, "-m", "8M", "--engine", "check", "--timeout", "2", "--quiet"];
+    assert.equal((await vt86(words)).status, 124);
+  });
+
   test("a right translation has no difference", async () => {
     const { exit, status, said, progress } = await check(await machines());
     assert.deepEqual(said, []);

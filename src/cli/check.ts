@@ -71,7 +71,8 @@ export class Check implements Runner {
           reference.conclude();
           exit = subject.conclude();
           if (!exit) this.trace();
-        } else if (reference.instructions < limit) await this.sleep.wait(Number.POSITIVE_INFINITY);
+        } else if (reference.instructions < limit && subject.parts.timeline.next === Number.POSITIVE_INFINITY)
+          await this.sleep.wait(Number.POSITIVE_INFINITY);
         else await breathe();
       }
       await this.compareMemory(lockstep);

@@ -117,12 +117,14 @@ export class CpuState {
         (this.u32(S.FLAG_OTHERS) & ~ARITHMETIC_FLAGS) | (this.u32(S.FLAG_OPERAND) & ARITHMETIC_FLAGS) | 2
       );
     }
-    const lazy = {
-      result: this.u64(S.FLAG_RESULT),
-      operand: this.u64(S.FLAG_OPERAND),
-      kind: this.u32(S.FLAG_KIND),
-    };
-    return (this.u32(S.FLAG_OTHERS) & ~ARITHMETIC_FLAGS) | arithmeticFlags(lazy) | 2;
+    const arithmetic = arithmeticFlags(
+      this.i32(S.FLAG_RESULT),
+      this.i32(S.FLAG_RESULT + 4),
+      this.i32(S.FLAG_OPERAND),
+      this.i32(S.FLAG_OPERAND + 4),
+      this.u32(S.FLAG_KIND),
+    );
+    return (this.u32(S.FLAG_OTHERS) & ~ARITHMETIC_FLAGS) | arithmetic | 2;
   }
   set rflags(value: number) {
     this.setU32(S.FLAG_OTHERS, (value & ~ARITHMETIC_FLAGS) | 2);

@@ -67,69 +67,82 @@ export const Flag = {
 /** The six arithmetic flags. */
 export const ARITHMETIC_FLAGS = 0x8d5;
 
-/** The lazy flags as plain numbers; what the TypeScript side of the processor uses. */
-export interface LazyFlags {
-  readonly result: bigint;
-  readonly operand: bigint;
-  readonly kind: number;
+/** Bits 7:0 of a value of two halves, shifted right. */
+function byteAt(low: number, high: number, shift: number): number {
+  if (shift >= 32) return (high >>> (shift - 32)) & 0xff;
+  return (shift === 0 ? low : (low >>> shift) | (high << (32 - shift))) & 0xff;
 }
 
-/** The arithmetic flags (mask {@link ARITHMETIC_FLAGS}) of a lazy triple. */
-export function arithmeticFlags({ result, operand, kind }: LazyFlags): number {
-  let flags = derivedFlags(result, operand, kind & 0xff, BigInt((kind >> 8) & 0xff));
-  const override = (present: number, shift: number, flag: number) => {
-    if (kind & present) flags = (flags & ~flag) | ((kind >> shift) & 1 ? flag : 0);
-  };
-  override(Override.carry, Override.carryShift, Flag.CF);
-  override(Override.overflow, Override.overflowShift, Flag.OF);
+const isBelow = (low: number, high: number, otherLow: number, otherHigh: number): boolean =>
+  high === otherHigh ? low >>> 0 < otherLow >>> 0 : high >>> 0 < otherHigh >>> 0;
+
+/** The arithmetic flags (mask {@link ARITHMETIC_FLAGS}) of lazy ones: FLAG_RESULT and FLAG_OPERAND as halves of 32 bits, signed. */
+export function arithmeticFlags(
+  resultLow: number,
+  resultHigh: number,
+  operandLow: number,
+  operandHigh: number,
+  kind: number,
+): number {
+  let flags =
+    (kind & 0xff) === FlagKind.explicit
+      ? operandLow & ARITHMETIC_FLAGS
+      : derivedFlags(resultLow, resultHigh, operandLow, operandHigh, kind & 0xff, (kind >> 8) & 0xff);
+  if (kind & Override.carry) flags = (flags & ~Flag.CF) | ((kind >> Override.carryShift) & 1 ? Flag.CF : 0);
+  if (kind & Override.overflow)
+    flags = (flags & ~Flag.OF) | ((kind >> Override.overflowShift) & 1 ? Flag.OF : 0);
   return flags;
 }
 
-function derivedFlags(result: bigint, operand: bigint, low: number, shift: bigint): number {
-  if (low === FlagKind.explicit) return Number(operand & BigInt(ARITHMETIC_FLAGS));
-  const u = (x: bigint) => BigInt.asUintN(64, x);
-  const sign = (x: bigint) => u(x) >> 63n !== 0n;
-  const r = u(result);
-  const a = u(operand);
-  const one = 1n << shift;
-  const value = r >> shift;
+/** Of r and a; the table above says how. */
+function derivedFlags(
+  rLow: number,
+  rHigh: number,
+  aLow: number,
+  aHigh: number,
+  kind: number,
+  shift: number,
+): number {
+  const value = byteAt(rLow, rHigh, shift);
   let flags = 0;
-  if (r === 0n) flags |= Flag.ZF;
-  if (sign(r)) flags |= Flag.SF;
-  let parity = Number(value & 0xffn);
-  parity ^= parity >> 4;
-  if (((0x9669 >> (parity & 15)) & 1) !== 0) flags |= Flag.PF;
-  const nibble = Number(value & 15n);
-  switch (low) {
+  if ((rLow | rHigh) === 0) flags |= Flag.ZF;
+  if (rHigh < 0) flags |= Flag.SF;
+  if (((0x9669 >> ((value ^ (value >> 4)) & 15)) & 1) !== 0) flags |= Flag.PF;
+  const oneLow = shift < 32 ? 1 << shift : 0;
+  const oneHigh = shift < 32 ? 0 : 1 << (shift - 32);
+  switch (kind) {
     case FlagKind.add:
-    case FlagKind.addCarry: {
-      const b = u(r - a - (low === FlagKind.addCarry ? one : 0n));
-      if (low === FlagKind.add ? r < a : r <= a) flags |= Flag.CF;
-      if (sign((a ^ r) & (b ^ r))) flags |= Flag.OF;
-      flags |= Number(((a ^ b ^ r) >> shift) & 0x10n);
-      break;
-    }
+    case FlagKind.addCarry:
     case FlagKind.sub:
     case FlagKind.subBorrow: {
-      const b = u(a - r - (low === FlagKind.subBorrow ? one : 0n));
-      if (low === FlagKind.sub ? a < b : a <= b) flags |= Flag.CF;
-      if (sign((a ^ b) & (a ^ r))) flags |= Flag.OF;
-      flags |= Number(((a ^ b ^ r) >> shift) & 0x10n);
-      break;
+      const adds = kind === FlagKind.add || kind === FlagKind.addCarry;
+      const carries = kind === FlagKind.addCarry || kind === FlagKind.subBorrow;
+      // b is r - a or a - r, and one less with a carry.
+      const less = adds ? (rLow >>> 0) - (aLow >>> 0) : (aLow >>> 0) - (rLow >>> 0);
+      const low = less - (carries ? oneLow >>> 0 : 0);
+      const high = (adds ? rHigh - aHigh : aHigh - rHigh) - (carries ? oneHigh : 0);
+      const bLow = low | 0;
+      const bHigh = (high + Math.floor(low / 0x1_0000_0000)) | 0;
+      const below = adds ? isBelow(rLow, rHigh, aLow, aHigh) : isBelow(aLow, aHigh, bLow, bHigh);
+      const equal = adds ? rLow === aLow && rHigh === aHigh : aLow === bLow && aHigh === bHigh;
+      if (below || (carries && equal)) flags |= Flag.CF;
+      const overflow = adds ? (aHigh ^ rHigh) & (bHigh ^ rHigh) : (aHigh ^ bHigh) & (aHigh ^ rHigh);
+      if (overflow < 0) flags |= Flag.OF;
+      return flags | (byteAt(aLow ^ bLow ^ rLow, aHigh ^ bHigh ^ rHigh, shift) & Flag.AF);
     }
     case FlagKind.increment:
-      flags |= Number(a & 1n);
-      if (r === 1n << 63n) flags |= Flag.OF;
-      if (nibble === 0) flags |= Flag.AF;
-      break;
+      flags |= aLow & Flag.CF;
+      if (rLow === 0 && rHigh === -0x8000_0000) flags |= Flag.OF;
+      return (value & 15) === 0 ? flags | Flag.AF : flags;
     case FlagKind.decrement:
-      flags |= Number(a & 1n);
-      if (r === (1n << 63n) - one) flags |= Flag.OF;
-      if (nibble === 15) flags |= Flag.AF;
-      break;
+      flags |= aLow & Flag.CF;
+      // The most positive value: all bits but the sign, down to the lowest one of the width.
+      if (rLow === (-oneLow | 0) && rHigh === (shift < 32 ? 0x7fff_ffff : (-0x8000_0000 - oneHigh) | 0))
+        flags |= Flag.OF;
+      return (value & 15) === 15 ? flags | Flag.AF : flags;
     case FlagKind.result:
-      flags |= Number(a & BigInt(Flag.CF | Flag.OF | Flag.AF));
-      break;
+      return flags | (aLow & (Flag.CF | Flag.OF | Flag.AF));
+    default:
+      return flags;
   }
-  return flags;
 }

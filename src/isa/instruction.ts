@@ -16,11 +16,16 @@ export const Segment = { ES: 0, CS: 1, SS: 2, DS: 3, FS: 4, GS: 5 } as const;
 export const NO_REGISTER = -1;
 export const RIP_BASE = -2;
 
+/** Values of {@link Instruction.list}. */
+export const OPERAND_LISTS = 256;
+
 export class Instruction {
   /** The form that matched. Valid only when decoding succeeded. */
   form!: Form;
   /** Resolved operands, destination first, as in the manual's syntax; implicit ones that the manual writes (`AL`, `CL`, `XMM0`) included. */
   operands: readonly Operand[] = [];
+  /** Which of its form's lists of operands that is; operand and address size follow from it. Below {@link OPERAND_LISTS}. */
+  list = 0;
   /** Register number of operand i, where it is a register; else 0. For `st` the i of ST(i). */
   readonly registers: number[] = [0, 0, 0, 0, 0];
   /** Length in bytes, 1-15. */

@@ -20,7 +20,7 @@ export interface GuestRun {
   readonly hash: string;
 }
 
-export interface GuestOptions extends Pick<MachineConfig, "cpu" | "memory"> {
+export interface GuestOptions extends Pick<MachineConfig, "cpu" | "memory" | "engine"> {
   readonly kernel: BootImage;
   readonly modules?: readonly ModuleFile[];
   /** Stops the run when it has been printed. */
@@ -31,12 +31,13 @@ export interface GuestOptions extends Pick<MachineConfig, "cpu" | "memory"> {
 
 /** Runs a guest on virtual time until it ends, has printed `until`, or its time is up. */
 export async function runGuest(options: GuestOptions): Promise<GuestRun> {
-  const { kernel, modules, cpu, memory, until, seconds } = options;
+  const { kernel, modules, cpu, memory, engine, until, seconds } = options;
   const machine = await Machine.create({
     kernel,
     ...(modules ? { modules } : {}),
     ...(cpu ? { cpu } : {}),
     ...(memory ? { memory } : {}),
+    ...(engine ? { engine } : {}),
     clock: "virtual",
     onReset: "stop",
   });
@@ -57,7 +58,7 @@ export async function runGuest(options: GuestOptions): Promise<GuestRun> {
   }
 }
 
-export interface DebianRun extends Pick<GuestOptions, "cpu" | "memory"> {
+export interface DebianRun extends Pick<GuestOptions, "cpu" | "memory" | "engine"> {
   readonly kernelPackage: string;
   readonly script: string;
   readonly commandLine?: string;
@@ -66,13 +67,22 @@ export interface DebianRun extends Pick<GuestOptions, "cpu" | "memory"> {
 
 /** Boots Debian's kernel, runs a script in it, and waits until it has switched itself off. */
 export async function runDebian(options: DebianRun): Promise<GuestRun> {
-  const { kernelPackage, script, commandLine = "console=ttyS0", cpu, memory, seconds = 400 } = options;
+  const {
+    kernelPackage,
+    script,
+    commandLine = "console=ttyS0",
+    cpu,
+    memory,
+    engine,
+    seconds = 400,
+  } = options;
   const { name, kernel, initrd } = await debianGuest({ kernelPackage, script });
   return runGuest({
     kernel: { name, data: kernel, commandLine },
     modules: [{ name: "initrd", data: initrd }],
     ...(cpu ? { cpu } : {}),
     ...(memory ? { memory } : {}),
+    ...(engine ? { engine } : {}),
     seconds,
   });
 }

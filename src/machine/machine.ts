@@ -49,6 +49,8 @@ const isPause = ({ reason }: MachineExit): boolean => reason === "paused" || isD
 
 /** Host milliseconds of one burst. */
 const BURST_MS = 8;
+/** Timer events that may pass in {@link Machine.runInstructions} while the guest sleeps: nothing may ever wake it up. */
+const MOST_SKIPS = 100_000;
 /** Instructions between two looks at the host's clock. */
 const SLICE = 50_000;
 /**
@@ -239,14 +241,16 @@ export class Machine {
   runInstructions(count: number): void {
     const { cpu, timeline } = this.pc;
     const end = cpu.instructions + count;
+    let skips = 0;
     if (this.exit && isPause(this.exit)) this.exit = undefined;
     while (cpu.instructions < end && !this.exit && !cpu.shutdown && !this.resetRequested) {
       timeline.runDue(cpu.now());
       if (cpu.idle) {
-        if (timeline.next === Number.POSITIVE_INFINITY) return;
+        if (timeline.next === Number.POSITIVE_INFINITY || ++skips > MOST_SKIPS) return;
         cpu.skipTo(timeline.next);
         continue;
       }
+      skips = 0;
       cpu.execute(Math.min(timeline.next, cpu.now() + (end - cpu.instructions)));
       this.exit ??= this.debug.takeStop();
     }

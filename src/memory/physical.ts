@@ -41,6 +41,8 @@ export class PhysicalMap {
   /** Host page of each page below 4 GiB, or -1; for reading and for writing. */
   private readonly readPages = new Int32Array(PAGES_BELOW_4G).fill(NOT_RAM);
   private readonly writePages = new Int32Array(PAGES_BELOW_4G).fill(NOT_RAM);
+  /** The tables are to be filled before they are used. */
+  private stale = false;
   /** Called after any change of the map: whoever caches translations must drop them. */
   onChange: (() => void) | undefined;
   /** Told of every access that nobody answers; used by the log. */
@@ -70,6 +72,13 @@ export class PhysicalMap {
   }
 
   private changed(): void {
+    this.stale = true;
+    this.onChange?.();
+  }
+
+  /** Fills the tables of pages anew. A machine is put together of many regions before anybody asks. */
+  private rebuild(): void {
+    this.stale = false;
     this.readPages.fill(NOT_RAM);
     this.writePages.fill(NOT_RAM);
     for (const { start, end, host, writable } of [...this.ram].reverse()) {
@@ -85,7 +94,6 @@ export class PhysicalMap {
       this.readPages.fill(NOT_RAM, first, last);
       this.writePages.fill(NOT_RAM, first, last);
     }
-    this.onChange?.();
   }
 
   /**
@@ -94,6 +102,7 @@ export class PhysicalMap {
    */
   hostAddress(physical: number, write: boolean): number {
     if (physical < 0x1_0000_0000) {
+      if (this.stale) this.rebuild();
       const hostPage = (write ? this.writePages : this.readPages)[physical >>> 12]!;
       return hostPage === NOT_RAM ? NOT_RAM : hostPage * 4096 + (physical & 0xfff);
     }

@@ -10,9 +10,8 @@
 import type { CodePages } from "../../cpu/mmu.js";
 import { codeSizeOf, Mode } from "../../cpu/mode.js";
 import { DecodeResult, type Decoder } from "../../isa/decode/decoder.js";
-import { definitionOf } from "../../isa/emit.js";
-import type { Feature } from "../../isa/form.js";
 import { type CodeSize, Instruction } from "../../isa/instruction.js";
+import { endsBlock, gateOf, unavailable } from "./block-rules.js";
 import { LINKABLE, RECORD_SIZE, Record, writeOperands } from "./record.js";
 import { Handler, type ShapeTable } from "./shapes.js";
 
@@ -53,7 +52,13 @@ interface CodePage {
   readonly graves: Map<number, { readonly record: number; readonly count: number }>;
   /** How often a write met the page while there was no block on it. */
   askedWhileEmpty: number;
+  /** A bit for each 128 bytes of which some may be decoded. */
+  lines: number;
 }
+
+/** The bits of {@link CodePage.lines} for the bytes [start, end) of a page. */
+const linesOf = (start: number, end: number): number =>
+  (-1 << (start >>> 7)) & (-1 >>> (31 - ((Math.min(end, 4096) - 1) >>> 7)));
 
 /** Where instruction bytes come from, and the page after them for the rare crossing instruction. */
 export interface CodeSource {
@@ -64,67 +69,6 @@ export interface CodeSource {
   /** Host address of the next page of linear memory; throws a page fault if there is none. */
   nextPage(): number;
 }
-
-/** Mnemonics after which the next instruction is not reached by falling through. */
-const transfers = new Set([
-  "jmp",
-  "jmpf",
-  "call",
-  "callf",
-  "ret",
-  "retf",
-  "iret",
-  "hlt",
-  "syscall",
-  "sysret",
-  "sysenter",
-  "sysexit",
-  "int",
-  "int3",
-  "int1",
-  "into",
-  "ud0",
-  "ud1",
-  "ud2",
-  "rsm",
-  "vmlaunch",
-  "vmresume",
-  "vmcall",
-]);
-
-const sseFeatures: ReadonlySet<Feature> = new Set<Feature>([
-  "sse",
-  "sse2",
-  "sse3",
-  "ssse3",
-  "sse4_1",
-  "sse4_2",
-  "sse4a",
-  "aes",
-  "pclmulqdq",
-  "sha",
-  "gfni",
-]);
-/** SSE-encoded instructions that touch no SSE state and need no CR4.OSFXSR. */
-const stateless = new Set([
-  "crc32",
-  "popcnt",
-  "movnti",
-  "lfence",
-  "sfence",
-  "mfence",
-  "prefetcht0",
-  "prefetcht1",
-  "prefetcht2",
-  "prefetchnta",
-  "prefetchw",
-  "pause",
-  "clflush",
-  "ldmxcsr_",
-  "maskmov_",
-]);
-/** x87 opcodes that CR0.TS and CR0.EM do not stop. */
-const waits = new Set(["fwait", "wait"]);
 
 export class CodeCache implements CodePages {
   private readonly pages = new Map<number, CodePage>();
@@ -190,6 +134,7 @@ export class CodeCache implements CodePages {
     const page = this.pages.get(host >>> 12);
     if (!page) return false;
     const from = host & 0xfff;
+    if ((page.lines & linesOf(from, from + length)) === 0) return false;
     for (const block of page.blocks.values())
       if (from < block.end && from + length > block.start) return true;
     for (const block of page.tails) if (from < block.end - 4096) return true;
@@ -200,6 +145,7 @@ export class CodeCache implements CodePages {
     const page = this.pages.get(host >>> 12);
     if (!page) return;
     const from = host & 0xfff;
+    if ((page.lines & linesOf(from, from + length)) === 0) return;
     for (const block of page.blocks.values()) {
       if (from < block.end && from + length > block.start) this.kill(page, block);
     }
@@ -218,6 +164,7 @@ export class CodeCache implements CodePages {
       const count = this.view.getUint16(block.record + Record.left, true);
       page.graves.set(block.key, { record: block.record, count });
     }
+    if (page.blocks.size === 0 && page.tails.size === 0) page.lines = 0;
     this.freeNumbers.push(block.number);
     this.numbered[block.number] = undefined;
     this.onKill(block);
@@ -372,7 +319,12 @@ export class CodeCache implements CodePages {
     this.numbered[block.number] = block;
     this.setNumber(record, block.number);
     page.askedWhileEmpty = 0;
-    if (block.secondPage !== undefined) this.page(block.secondPage).tails.add(block);
+    page.lines |= linesOf(offset, built.end);
+    if (block.secondPage !== undefined) {
+      const second = this.page(block.secondPage);
+      second.tails.add(block);
+      second.lines |= linesOf(0, built.end - 4096);
+    }
     return record;
   }
 
@@ -384,7 +336,7 @@ export class CodeCache implements CodePages {
   private page(hostPage: number): CodePage {
     let page = this.pages.get(hostPage);
     if (!page) {
-      page = { blocks: new Map(), tails: new Set(), graves: new Map(), askedWhileEmpty: 0 };
+      page = { blocks: new Map(), tails: new Set(), graves: new Map(), askedWhileEmpty: 0, lines: 0 };
       this.pages.set(hostPage, page);
       this.onProtect(hostPage * 4096);
     }
@@ -458,7 +410,7 @@ export class CodeCache implements CodePages {
         count++;
         break;
       }
-      if (handler < Handler.first || this.endsBlock()) {
+      if (handler < Handler.first || endsBlock(instruction)) {
         count++;
         break;
       }
@@ -511,50 +463,9 @@ export class CodeCache implements CodePages {
   private examined = 0;
 
   private handlerFor(mode: number, codeSize: CodeSize): number {
-    const { form, operands } = this.instruction;
-    if (form.protectedModeOnly && (mode & Mode.protected) === 0) return Handler.invalid;
-    const unavailable = this.unavailable(mode, form.mnemonic, form.feature, form.vex, operands);
-    return unavailable || this.shapes.handlerOf(this.instruction, codeSize);
-  }
-
-  /** #UD or #NM because of CR0.EM, CR0.TS, CR4.OSFXSR, CR4.OSXSAVE or XCR0 (SDM vol. 3, 2.5, 13.1; vol. 2, tables of exceptions). */
-  private unavailable(
-    mode: number,
-    mnemonic: string,
-    feature: Feature,
-    vex: boolean,
-    operands: readonly { kind: string }[],
-  ): number {
-    if (waits.has(mnemonic))
-      return (mode & (Mode.MP | Mode.TS)) === (Mode.MP | Mode.TS) ? Handler.notAvailable : 0;
-    if (feature === "x87") return mode & (Mode.EM | Mode.TS) ? Handler.notAvailable : 0;
-    if (vex) {
-      if (
-        !operands.some((o) => o.kind === "xmm" || o.kind === "ymm") &&
-        !mnemonic.startsWith("vzero") &&
-        !mnemonic.endsWith("mxcsr")
-      )
-        return 0;
-      if ((mode & Mode.AVX) === 0) return Handler.invalid;
-      return mode & Mode.TS ? Handler.notAvailable : 0;
-    }
-    if (feature === "mmx" || feature === "fxsr" || operands.some((o) => o.kind === "mm")) {
-      if (mode & Mode.EM && feature !== "fxsr") return Handler.invalid;
-      return mode & (Mode.TS | (feature === "fxsr" ? Mode.EM : 0)) ? Handler.notAvailable : 0;
-    }
-    if (sseFeatures.has(feature) && !stateless.has(mnemonic)) {
-      if (mode & Mode.EM || (mode & Mode.OSFXSR) === 0) return Handler.invalid;
-      return mode & Mode.TS ? Handler.notAvailable : 0;
-    }
-    return 0;
-  }
-
-  private endsBlock(): boolean {
-    const { mnemonic } = this.instruction.form;
-    const target = this.instruction.operands[0]?.kind;
-    // Loading a segment, control or debug register can change how the following bytes decode.
-    if (target === "seg" || target === "cr" || target === "dr") return mnemonic !== "push";
-    return transfers.has(mnemonic) || definitionOf(mnemonic)?.endsBlock === true;
+    const { instruction } = this;
+    if (instruction.form.protectedModeOnly && (mode & Mode.protected) === 0) return Handler.invalid;
+    return unavailable(gateOf(instruction), mode) || this.shapes.handlerOf(instruction, codeSize);
   }
 
   /** @param last highest page offset that the code segment's limit allows */

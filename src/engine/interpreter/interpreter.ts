@@ -375,8 +375,9 @@ export class Interpreter {
     this.sync(record);
     const next = view.getUint16(record + Record.next, true);
     this.setAddress(RIP, next + view.getInt32(record + Record.displacement, true));
-    // Dropping all records now would drop this one.
-    if (this.code.full) return 0;
+    // Dropping all records now would drop this one, and the branch may have overwritten itself (CALL pushes).
+    const handler = view.getUint16(record + Record.handler, true);
+    if (this.code.full || handler === Handler.dead || handler === Handler.end) return 0;
     const found = this.prepare(MAX_BLOCK);
     if (found === 0) {
       view.setInt32(this.base + PENDING, Pending.none, true);

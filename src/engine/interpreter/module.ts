@@ -12,7 +12,6 @@ import {
   ATTENTION,
   BOUNCE,
   BUDGET,
-  EFER,
   IP_DELTA,
   JUMP_CACHE,
   JUMP_ENTRIES,
@@ -23,18 +22,15 @@ import {
   PENDING_ERROR,
   Pending,
   RIP,
-  SEGMENT_BASE,
-  SEGMENT_LIMIT,
-  SEGMENT_RIGHTS,
 } from "../../isa/state.js";
 import { type Callee, type FunctionBuilder, type Label, load } from "../../wasm/function.js";
 import { ModuleBuilder } from "../../wasm/module.js";
-import { I32, I64, type ValueType } from "../../wasm/value.js";
+import { I32, type ValueType } from "../../wasm/value.js";
+import { emitCheckSegment, emitOperandAddress } from "./address-functions.js";
 import { InterpreterEmit } from "./emit.js";
 import type { Exits } from "./exits.js";
 import { RECORD_SIZE, Record } from "./record.js";
 import {
-  Access,
   engineImports,
   flagExports,
   flagSignature,
@@ -179,55 +175,6 @@ function emitSync(f: FunctionBuilder): void {
   f.store(cpu, load.i32_16u(record, Record.left), LEFT);
 }
 
-/** (cpu, record, raw, access): linear address of a memory operand with the slow-address bit. */
-function emitOperandAddress(f: FunctionBuilder, checkSegment: Callee): void {
-  const [cpu, record, raw, access] = [
-    f.param("i32", 0),
-    f.param("i32", 1),
-    f.param("i64", 2),
-    f.param("i32", 3),
-  ];
-  const size = f.let(load.i32_8u(record, Record.addressSize));
-  const offset = f.local("i64");
-  f.set(offset, raw.and(0xffffffffn));
-  f.if(size.eq(16), () => f.set(offset, raw.and(0xffffn)));
-  f.if(size.eq(64), () => {
-    // A moffs whose 64-bit address fills displacement and immediate.
-    f.set(offset, load.i64(record, Record.displacement));
-  });
-  const segment = load.i32_8u(record, Record.segment).and(7);
-  f.return(f.call("i64", checkSegment, cpu, offset.value, segment, access));
-}
-
-/** (cpu, offset, segment, access): linear address; the common cases here, faults and rare segments in TypeScript. */
-function emitCheckSegment(f: FunctionBuilder, slow: Callee): void {
-  const [cpu, offset, segment, access] = [
-    f.param("i32", 0),
-    f.param("i64", 1),
-    f.param("i32", 2),
-    f.param("i32", 3),
-  ];
-  const rights = f.let(load.i32(cpu.add(segment.shl(2)), SEGMENT_RIGHTS));
-  const base = f.let(load.i64(cpu.add(segment.shl(3)), SEGMENT_BASE));
-  const long = load
-    .i32(cpu, SEGMENT_RIGHTS + 4)
-    .shrU(13)
-    .and(load.i32(cpu, EFER).shrU(10))
-    .and(1);
-  f.if(long, () => {
-    f.if(segment.ltU(4), () => f.return(offset));
-    f.return(offset.add(base));
-  });
-  const limit = load.i64_32u(cpu.add(segment.shl(2)), SEGMENT_LIMIT);
-  const last = offset.add(access.and(Access.bytes).toI64U()).sub(1);
-  // Present, usable, data, expand-up; writable, or readable.
-  const isData = rights.and(0x1009c).eq(0x90);
-  const allowed = access.and(Access.write).eqz().or(rights.and(2));
-  f.if(isData.and(allowed).and(last.leU(limit)), () => f.return(offset.add(base).and(0xffffffffn)));
-  f.if(f.call("i32", slow, cpu, offset.toI32(), segment, access).eqz(), () => f.return(I64.const(0)));
-  f.return(offset.add(base).and(0xffffffffn));
-}
-
 /** (cpu, record) -> RunExit. With record 0 it starts at the state's RIP. */
 function emitRun(
   f: FunctionBuilder,
@@ -363,9 +310,11 @@ function emitRun(
             f.set(record, load.i32(record.value, Record.immediate));
             f.br(enter);
           } else if (number === Handler.dead) {
+            // The new block may lie in the place of this one, and be longer or shorter.
+            const paid = f.let(left());
             const target = f.let(f.call("i32", imports.revive, cpu, record.value));
             f.if(target.eqz(), fault);
-            addBudget(left());
+            addBudget(paid);
             f.set(record, target);
             f.br(enter);
           } else callCold();

@@ -92,9 +92,11 @@ export function writeOperands(
   for (let offset = 8; offset < RECORD_SIZE; offset += 4) memory.setInt32(at + offset, 0, true);
   let slot = 0;
   let hasVmem = false;
+  let isWide = false;
   for (let i = 0; i < operands.length; i++) {
-    const { kind } = operands[i]!;
+    const { kind, width } = operands[i]!;
     if (kind === "vmem") hasVmem = true;
+    else if (kind === "imm" && width === 64) isWide = true;
     if (!isRegister(kind)) continue;
     memory.setUint16(at + Record.registers + slot * 2, registerSlot(kind, instruction.registers[i]!), true);
     slot++;
@@ -141,7 +143,7 @@ export function writeOperands(
   ) {
     memory.setInt32(at + Record.displacement, instruction.immediate2, true);
     memory.setInt32(at + Record.immediate, instruction.immediate, true);
-  } else if (operands.some((o) => o.kind === "imm" && o.width === 64)) {
+  } else if (isWide) {
     memory.setInt32(at + Record.displacement, instruction.immediate, true);
     memory.setInt32(at + Record.immediate, instruction.immediateHigh, true);
   } else {

@@ -3,8 +3,7 @@
  * (shape-enumeration.ts finds them). Shapes that generate equal code share a handler.
  */
 import { definitionOf, type Shape } from "../../isa/emit.js";
-import type { CodeSize, Instruction } from "../../isa/instruction.js";
-import type { Operand } from "../../isa/operand.js";
+import { type CodeSize, type Instruction, OPERAND_LISTS } from "../../isa/instruction.js";
 
 /** Numbers of handlers that are not instructions. They come first. */
 export const Handler = {
@@ -58,8 +57,8 @@ export function shapeOf(instruction: Instruction, codeSize: CodeSize): Shape {
 /** Gives every shape the number of its handler. */
 export class ShapeTable {
   private readonly byKey = new Map<string, number>();
-  /** Handler numbers by operand list (a shared object) and packed facts: the fast way to {@link handlerOf}. */
-  private readonly cache = new Map<readonly Operand[], Map<number, number>>();
+  /** Handler numbers by packed facts: the fast way to {@link handlerOf}. */
+  private readonly cache = new Map<number, number>();
 
   /**
    * @param keys names of the shapes in the order of their handlers
@@ -83,23 +82,12 @@ export class ShapeTable {
 
   /** The handler of a decoded instruction; {@link Handler.invalid} where it has no meaning (yet). */
   handlerOf(instruction: Instruction, codeSize: CodeSize): number {
-    const { form, operands } = instruction;
-    const facts =
-      ((((form.id * 4 + (instruction.operandSize >> 5)) * 4 + (instruction.addressSize >> 5)) * 2 +
-        (codeSize === 64 ? 1 : 0)) *
-        4 +
-        (instruction.rep & 3)) *
-        2 +
-      (form.aligned ? 1 : 0);
-    let inner = this.cache.get(operands);
-    if (!inner) {
-      inner = new Map();
-      this.cache.set(operands, inner);
-    }
-    let handler = inner.get(facts);
+    const { form, list, rep } = instruction;
+    const facts = ((form.id * OPERAND_LISTS + list) * 2 + (codeSize === 64 ? 1 : 0)) * 4 + (rep & 3);
+    let handler = this.cache.get(facts);
     if (handler === undefined) {
       handler = this.byKey.get(shapeKey(shapeOf(instruction, codeSize))) ?? Handler.invalid;
-      inner.set(facts, handler);
+      this.cache.set(facts, handler);
     }
     return handler;
   }

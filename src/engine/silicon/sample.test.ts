@@ -1,5 +1,6 @@
 /**
- * The repository's sample of the silicon vectors, through the interpreter: all must pass.
+ * The repository's sample of the silicon vectors, through the interpreter, and a part of it through the translator: all
+ * must pass.
  */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
@@ -22,6 +23,23 @@ describe("silicon vectors", () => {
       assert.ok(passed > 0);
     });
   }
+});
+
+describe("silicon vectors, translated", () => {
+  const suite = new VectorSuite(sample, true);
+  // Each function takes milliseconds to compile: one vector in so many.
+  const EVERY = 40;
+  for (const file of vectorFiles(sample)) {
+    test(file, () => {
+      const { passed, failures } = suite.run(file, EVERY);
+      assert.deepEqual(failures.slice(0, 10).map(describeFailure), []);
+      assert.ok(passed > 0);
+    });
+  }
+  test("most of them are translated", () => {
+    const { translated, interpreted } = suite.counts;
+    assert.ok(translated > interpreted, `${translated} translated, ${interpreted} interpreted`);
+  });
 });
 
 describe("npm run test:silicon", () => {

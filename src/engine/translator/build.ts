@@ -337,7 +337,7 @@ class RegionBuilder {
 
   private probe(described: RegionInstruction): FlagUse {
     const { instruction, handler } = described;
-    const leaves: FlagUse = { reads: true, replaces: false, sets: false };
+    const leaves: FlagUse = { reads: true, replaces: false, sets: false, readsOwn: false };
     if (handler < Handler.first) return leaves;
     const f = new FunctionBuilder(new ByteWriter(), SIGNATURE);
     const code = new RegionCode(f, this.runtime, this.long);
@@ -351,7 +351,7 @@ class RegionBuilder {
       const emit: LocalEmit = new TranslatorEmit(shape, instruction, place, code, probe, this.runtime, ways);
       definitionOf(shape.mnemonic)!.emit(emit);
     });
-    const { reads, replaces, sets } = probe!;
-    return { reads: reads || code.exits > 0, replaces, sets };
+    const { reads, replaces, sets, readsOwn } = probe!;
+    return { reads: reads || code.exits > 0, replaces, sets, readsOwn };
   }
 }

@@ -44,10 +44,10 @@ class Code {
     return this.cache.blockAt(this.cache.find(source, at & 0xfff, this.mode, limit))!;
   }
 
-  /** The region around the block at `seed`, when `executed` were met before. */
+  /** The region around the block at `seed`, when `executed` were met, too. */
   region(seed: number, executed: readonly number[], volatile?: number): RegionBlock[] {
-    const blocks = new Map(executed.map((at) => [at, this.block(at)]));
     const first = this.block(seed);
+    const blocks = new Map(executed.map((at) => [at, this.block(at)]));
     return this.finder.find(first, this.mode, {
       linearPage: LINEAR_PAGE + (seed >>> 12),
       hostPage: (page) => {

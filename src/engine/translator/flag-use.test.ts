@@ -7,9 +7,10 @@ const use = (letters: string): FlagUse => ({
   reads: letters.includes("r"),
   replaces: letters.includes("w"),
   sets: letters.includes("s"),
+  readsOwn: letters.includes("o"),
 });
 
-/** `s` sets some, `sw` all flags, `r` reads; which of the instructions' flags are unread. */
+/** `s` sets some, `sw` all flags, `r` reads, `o` reads what it has set; which of the instructions' flags are unread. */
 const unread = (...letters: string[]) =>
   unreadFlags(letters.map(use))
     .map((is) => (is ? "x" : "-"))
@@ -29,6 +30,11 @@ test("a reader in between keeps them, an instruction that sets and reads does to
   assert.equal(unread("sw", "r", "sw"), "---");
   // ADC, or a store that may leave the function before it sets flags.
   assert.equal(unread("sw", "rsw", "sw"), "-x-");
+});
+
+test("an instruction that looks at its own flags needs them", () => {
+  // REPNE SCASB before an ADD.
+  assert.equal(unread("rso", "sw"), "--");
 });
 
 test("an instruction that sets only some flags lets the others through", () => {

@@ -14,6 +14,8 @@ export interface FlagUse {
   readonly replaces: boolean;
   /** It sets some of them. */
   readonly sets: boolean;
+  /** It looks at flags that it has set itself, as REPE SCAS does. */
+  readonly readsOwn: boolean;
 }
 
 /** Notes what is done with the flags. */
@@ -21,6 +23,7 @@ export class FlagProbe extends FlagEmit {
   reads = false;
   replaces = false;
   sets = false;
+  readsOwn = false;
 
   constructor(
     private readonly code: RegionCode,
@@ -29,6 +32,7 @@ export class FlagProbe extends FlagEmit {
     super(code.f, functions);
   }
   private note(): void {
+    if (this.sets) this.readsOwn = true;
     if (!this.replaces) this.reads = true;
   }
   protected override get lastResult(): I64 {
@@ -74,7 +78,7 @@ export function unreadFlags(uses: readonly FlagUse[]): boolean[] {
   let read = true;
   for (let i = uses.length - 1; i >= 0; i--) {
     const use = uses[i]!;
-    unread[i] = use.sets && !read;
+    unread[i] = use.sets && !use.readsOwn && !read;
     if (use.reads) read = true;
     else if (use.replaces) read = false;
   }

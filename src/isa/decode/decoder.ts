@@ -270,7 +270,8 @@ export class Decoder {
 
     const reg = (modrm >> 3) & 7;
     const numbers = out.registers;
-    const lists = formLists[id]! + listIndex(size, addressBits, vexL, register);
+    const list = listIndex(size, addressBits, vexL, register);
+    const lists = formLists[id]! + list;
     const operands = operandLists[lists]!;
     const firstSource = id * 5;
     for (let i = 0; i < operands.length; i++) {
@@ -305,6 +306,7 @@ export class Decoder {
       }
     }
     out.operands = operands;
+    out.list = list;
     if ((flags & (Flag.ByteRegister | Flag.NoVvvv | Flag.VectorIndex | Flag.SpecialRegister)) !== 0) {
       if ((flags & Flag.ByteRegister) !== 0) {
         if (rex === 0) selectHighBytes(id, lists, out);
@@ -333,7 +335,9 @@ function selectHighBytes(id: number, lists: number, out: Instruction): void {
       high |= 1 << i;
     }
   }
-  if (high !== 0) out.operands = operandLists[lists + high * LIST_STRIDE]!;
+  if (high === 0) return;
+  out.operands = operandLists[lists + high * LIST_STRIDE]!;
+  out.list += high * LIST_STRIDE;
 }
 
 /** Whether the segment, control or debug register exists, and may be written if it is the destination. */

@@ -1,4 +1,4 @@
-/** Compares two PCs that ran the same program, one in blocks and one stepwise. */
+/** Compares two PCs that ran the same program, one in blocks of the interpreter and one in another way. */
 import { gprNames, segmentNames } from "../../cpu/names.js";
 import * as S from "../../isa/state.js";
 import type { FuzzPc } from "./fuzz-pc.js";
@@ -32,12 +32,12 @@ const FIELDS: readonly (readonly [string, number, 4 | 8])[] = [
   ["FDP", S.FDP, 8],
 ];
 
-export function differences(blocks: FuzzPc, steps: FuzzPc): string[] {
+export function differences(blocks: FuzzPc, other: FuzzPc): string[] {
   const list: string[] = [];
   const a = blocks.pc.cpu;
-  const b = steps.pc.cpu;
+  const b = other.pc.cpu;
   const differ = (name: string, x: unknown, y: unknown) => {
-    if (x !== y) list.push(`${name}: ${x} in blocks, ${y} stepwise`);
+    if (x !== y) list.push(`${name}: ${x} in blocks, else ${y}`);
   };
   differ("time", a.now(), b.now());
   differ("instructions", a.instructions, b.instructions);
@@ -56,7 +56,7 @@ export function differences(blocks: FuzzPc, steps: FuzzPc): string[] {
   }
   for (const { start, end, host } of blocks.pc.physical.ramRegions) {
     const x = new BigInt64Array(blocks.pc.memory.buffer, host, (end - start) / 8);
-    const y = new BigInt64Array(steps.pc.memory.buffer, host, (end - start) / 8);
+    const y = new BigInt64Array(other.pc.memory.buffer, host, (end - start) / 8);
     for (let i = 0; i < x.length; i++) {
       if (x[i] === y[i]) continue;
       list.push(`memory at ${(start + i * 8).toString(16)}`);

@@ -3,6 +3,7 @@
  * what earlier programs left in them; the CPU, its APIC and the tables in memory begin afresh.
  */
 import * as S from "../../isa/state.js";
+import type { Engine } from "../config.js";
 import { LEAST_RAM } from "../memory-layout.js";
 import { Pc } from "../pc.js";
 import type { CodeWriter } from "./code-writer.js";
@@ -41,7 +42,7 @@ export class FuzzPc {
   private asked: Outcome | undefined;
   private readonly scratch = new Uint8Array(At.end);
 
-  constructor(cpu: string, memory?: WebAssembly.Memory) {
+  constructor(cpu: string, memory?: WebAssembly.Memory, engine: Engine = "interpreter") {
     const ask = (outcome: Outcome) => {
       this.asked = outcome;
       this.pc.cpu.interrupt();
@@ -52,6 +53,7 @@ export class FuzzPc {
         memory: LEAST_RAM,
         cpu,
         clock: "virtual",
+        engine,
       },
       memory,
       log: () => {},

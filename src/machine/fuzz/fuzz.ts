@@ -2,8 +2,8 @@
  * The fuzzer: random programs in every mode of the processor. Whatever they do, the machine must stay a machine:
  * no exception of the host, no WebAssembly trap, no violated invariant, no time that stands still.
  *
- * In some chunks two PCs run the same programs, one in blocks, one instruction by instruction; both must
- * always be in the same state.
+ * In some chunks two PCs run the same programs, one in blocks, one instruction by instruction or in translated code;
+ * both must always be in the same state.
  */
 import { differences } from "./compare.js";
 import { FuzzPc, type Outcome, type Start } from "./fuzz-pc.js";
@@ -16,6 +16,10 @@ import { Random } from "./random.js";
 export const CHUNK = 500;
 /** One chunk in so many runs on two PCs. */
 const PAIRED = 8;
+/** One chunk in so many runs on a second PC that translates; only the first programs, as compiling takes its time. */
+const TRANSLATED = 32;
+const TRANSLATED_AT = 4;
+const MOST_TRANSLATED = 60;
 const MODELS = ["max", "Westmere"] as const;
 /** Milliseconds that one program may take. Far above what any takes on a busy host. */
 const SLOW = 5000;
@@ -28,8 +32,10 @@ export interface FuzzFailure {
 
 export interface FuzzReport {
   readonly programs: number;
-  /** Programs that also ran stepwise. */
+  /** Programs that also ran in another way. */
   readonly compared: number;
+  /** Those that were translated. */
+  readonly translated: number;
   readonly instructions: number;
   readonly outcomes: Readonly<Record<Outcome, number>>;
   readonly failures: readonly FuzzFailure[];
@@ -70,6 +76,7 @@ export function fuzz({ programs, seed, first = 0, onProgram, mostFailures = 20 }
   const failures: FuzzFailure[] = [];
   let slowest = { program: 0, milliseconds: 0 };
   let compared = 0;
+  let translated = 0;
   let instructions = 0;
   let pc!: FuzzPc;
   let twin: FuzzPc | undefined;
@@ -84,12 +91,14 @@ export function fuzz({ programs, seed, first = 0, onProgram, mostFailures = 20 }
       pc = new FuzzPc(model, memories[0]);
       memories[0] = pc.pc.memory;
       twin = undefined;
-      if (chunk % PAIRED === 0) {
-        twin = new FuzzPc(model, memories[1]);
+      const translates = chunk % TRANSLATED === TRANSLATED_AT;
+      if (chunk % PAIRED === 0 || translates) {
+        twin = new FuzzPc(model, memories[1], translates ? "translator" : "interpreter");
         memories[1] = twin.pc.memory;
       }
       fresh = false;
     }
+    if (twin?.pc.translator && program % CHUNK >= MOST_TRANSLATED) twin = undefined;
     const start = makeProgram(source, seed, program);
     const { mode, budget } = start;
     const fail = (text: string) => {
@@ -115,13 +124,16 @@ export function fuzz({ programs, seed, first = 0, onProgram, mostFailures = 20 }
       if (twin && !fresh) {
         compared++;
         twin.load(start);
-        const stepped = twin.run(budget, true);
-        if (stepped !== outcome) fail(`${outcome} in blocks, ${stepped} stepwise`);
-        for (const text of differences(pc, twin)) fail(text);
+        const { translator } = twin.pc;
+        if (translator) translated++;
+        const way = translator ? "translated" : "stepwise";
+        const other = twin.run(budget, !translator);
+        if (other !== outcome) fail(`${outcome} in blocks, ${other} ${way}`);
+        for (const text of differences(pc, twin)) fail(`${way}: ${text}`);
       }
     } catch (thrown) {
       fail(thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
     }
   }
-  return { programs, compared, instructions, outcomes, failures, slowest };
+  return { programs, compared, translated, instructions, outcomes, failures, slowest };
 }
