@@ -85,6 +85,9 @@ export interface CpuContext {
   /** Triple fault: the processor enters the shutdown state (a PC resets). May throw a VM exit. */
   requestShutdown(): void;
 
+  /** The instruction shares no block with others, and is not begun a second time. */
+  readonly alone: boolean;
+
   /** The instruction waits that many ticks for something outside the processor; then time has passed. */
   wait(ticks: number): void;
 

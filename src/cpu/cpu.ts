@@ -241,6 +241,10 @@ export class Cpu implements VmxProcessor {
     if (this.halted) this.slept += delta;
   }
 
+  get alone(): boolean {
+    return this.mmu.alone;
+  }
+
   /** Lets time pass in the middle of an instruction. */
   wait(ticks: number): void {
     this.state.setU32(S.BUDGET, this.state.i32(S.BUDGET) - ticks);

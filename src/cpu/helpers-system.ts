@@ -13,6 +13,7 @@ import {
   writeControlRegister,
 } from "./control-registers.js";
 import { readDebugRegister, writeDebugRegister } from "./debug.js";
+import { RunAlone } from "./debugger.js";
 import { enteringCode } from "./exceptions.js";
 import { farReturn } from "./far-return.js";
 import { farCall, farJump } from "./far-transfer.js";
@@ -88,6 +89,9 @@ const implementations = {
   clearInterruptFlag,
   setInterruptFlag,
   setAccessControl,
+  runAlone: (c: CpuContext) => {
+    if (!c.alone) throw new RunAlone();
+  },
   // Ports, TLB, time, machine registers.
   portIn: (c: CpuContext, port: number, size: number, immediate: number) =>
     portIn(c, port, size as PortSize, immediate !== 0),

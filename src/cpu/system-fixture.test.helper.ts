@@ -93,6 +93,7 @@ export class TestMemory implements LinearMemory {
 }
 
 export class TestCpu implements CpuContext {
+  readonly alone = true;
   readonly state: CpuState;
   readonly memory: TestMemory;
   readonly debug: DebugUnit;

@@ -18,6 +18,9 @@ const popSegment = helper("popSegment", ["i32", "i32"], "i32");
 /** POPF with the rules of CPL, IOPL and virtual-8086 mode. (operand size in bits): reads and drops the stack too. */
 const popFlags = helper("popFlags", ["i32"], "i32");
 
+/** From here on the instruction runs alone, so that it is never begun twice. */
+const runAlone = helper("runAlone");
+
 const options = { long: true, operandSize: true } as const;
 
 define("push", (x) => x.push(x.operands[0]!.kind === "seg" ? readSelector(x, 0) : x.read(0)), options);
@@ -115,6 +118,8 @@ define(
     const { f, operandSize } = x;
     const bytes = operandSize / 8;
     const allocated = x.read(0);
+    // It reads between its writes, so a second attempt could find what the first one wrote.
+    f.if(x.read(1).toI32().and(31), () => x.run(runAlone));
     const top = f.local("i64");
     f.set(top, stackPointer(x));
     const push = (value: I64) => {
