@@ -66,6 +66,8 @@ export class Interpreter {
   readonly code: CodeCache;
   /** Told now and then which block runs, by its first record: the more often, the more it runs. */
   onSample: (record: number) => void = () => {};
+  /** Told of every 128th call of a translated function: its slot, and how many instructions it ran. */
+  onVisit: (slot: number, instructions: number) => void = () => {};
   /** Told now and then that a block is entered that lies in another function than the one that led there, by its slot. */
   onHop: (record: number, from: number) => void = () => {};
   /** Told of every block that is looked up, and of those at which stepping begins. RIP is exact. */
@@ -116,6 +118,7 @@ export class Interpreter {
         link: (_cpu: number, record: number) => this.link(record),
         revive: (_cpu: number, record: number) => this.revive(record),
         sample: (_cpu: number, record: number) => this.onSample(record),
+        visit: (_cpu: number, slot: number, instructions: number) => this.onVisit(slot, instructions),
         hop: (_cpu: number, record: number, from: number) => this.onHop(record, from),
       },
       helper,

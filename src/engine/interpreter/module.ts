@@ -54,6 +54,8 @@ export const RunExit = {
 
 /** The block that runs is sampled where the budget crosses a multiple of two to this power. */
 const SAMPLE_SHIFT = 12;
+/** Of so many calls of translated functions one is a sample; a power of two. */
+const VISITS_PER_SAMPLE = 128;
 /** Instructions that the interpreter executes from one sample to the next. */
 export const SAMPLE_INTERVAL = 1 << SAMPLE_SHIFT;
 
@@ -83,6 +85,7 @@ export function buildInterpreter(
     revive: m.import("engine", "revive", I32x2, ["i32"]),
     sample: m.import("engine", "sample", I32x2, []),
     hop: m.import("engine", "hop", ["i32", "i32", "i32"], []),
+    visit: m.import("engine", "visit", ["i32", "i32", "i32"], []),
   };
   const helpers = new Map<Helper, Callee>();
   for (const helper of allHelpers()) {
@@ -180,7 +183,7 @@ function emitRun(
   f: FunctionBuilder,
   hot: readonly Shape[],
   runtime: Runtime,
-  imports: { lookup: Callee; link: Callee; revive: Callee; sample: Callee; hop: Callee },
+  imports: { lookup: Callee; link: Callee; revive: Callee; sample: Callee; hop: Callee; visit: Callee },
   handlerType: number,
   options: BuildOptions,
 ): void {
@@ -189,6 +192,8 @@ function emitRun(
   const handler = f.local("i32");
   // The slot of the translated function that was left last, if nothing was interpreted since.
   const from = f.local("i32");
+  // How often translated functions were called.
+  const visits = f.local("i32");
   // The budget when the way from one function to another was sampled last.
   const hopped = f.local("i32");
   f.set(record, f.param("i32", 1));
@@ -233,6 +238,10 @@ function emitRun(
         });
         f.set(from, slot);
         f.set(record, f.callIndirect("i32", handlerType, slot, cpu, entry));
+        f.set(visits, visits.value.add(1));
+        f.if(visits.value.and(VISITS_PER_SAMPLE - 1).eqz(), () =>
+          f.run(imports.visit, cpu, slot, before.sub(load.i32(cpu, BUDGET))),
+        );
         // Either the state's RIP says where to go on, or a record does.
         f.brIf(lookup, record.value.eqz());
         f.if(record.value.leU(RunExit.last), () => f.return(record.value));

@@ -9,6 +9,7 @@ import type { Region } from "./region.js";
 export type DropReason =
   | "code overwritten"
   | "superseded by a newer region"
+  | "brief visits"
   | "table full"
   | "all code dropped";
 

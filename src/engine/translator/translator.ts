@@ -18,6 +18,8 @@ import { type CodePlaces, linearPageOf, RegionFinder } from "./find-region.js";
 import { Hops } from "./hops.js";
 import type { DropReason, TranslationObserver } from "./observer.js";
 import type { Region, RegionBlock } from "./region.js";
+import { TranslatorStatistics } from "./statistics.js";
+import { Visits } from "./visits.js";
 
 /** Samples after which a block is hot. */
 const HOT = 8;
@@ -37,23 +39,6 @@ const PATIENCE = 24;
 /** How often the code of a block may be overwritten before it is left to the interpreter. */
 const MOST_KILLS = 2;
 
-/** Figures for `--stats engine`. */
-export class TranslatorStatistics {
-  regions = 0;
-  modules = 0;
-  instructions = 0;
-  bytes = 0;
-  invalidated = 0;
-  flushes = 0;
-  /** Blocks of which the interpreter executes a part. */
-  handedOver = 0;
-  /** By the interpreter: it takes one every SAMPLE_INTERVAL (interpreter/module.ts) instructions that it executes. */
-  samples = 0;
-  /** Milliseconds of the host spent in finding and emitting, and in compiling. */
-  emitting = 0;
-  compiling = 0;
-}
-
 export class Translator {
   readonly statistics = new TranslatorStatistics();
   /** Slots of the functions entered since {@link forgetEntered}, if {@link traced}. */
@@ -72,6 +57,9 @@ export class Translator {
   /** Regions in which a block takes part. */
   private readonly memberships = new Map<Block, Set<Region>>();
   private readonly hops = new Hops();
+  private readonly visits = new Visits();
+  /** Blocks of regions that were left too soon, to be interpreted. */
+  private readonly brief = new Set<Block>();
   private readonly bySlot = new Map<number, Region>();
   private readonly freeSlots: number[] = [];
   /** Instructions that may be translated now; below 0 hot blocks have to wait. */
@@ -103,6 +91,7 @@ export class Translator {
       if (block) this.sample(record, RIP, block.start);
     };
     interpreter.onHop = (record, from) => this.hop(record, from);
+    if (!eager) interpreter.onVisit = (slot, instructions) => this.visit(slot, instructions);
     interpreter.onRest = () => this.settle();
     code.onKill = (block) => this.killed(block);
     const { onFlush } = code;
@@ -151,8 +140,8 @@ export class Translator {
       this.observer?.refused?.(block, "its code keeps changing");
       return;
     }
-    // In a region already, but not entered there.
-    if (this.memberships.has(block)) return;
+    // In a region already, but not entered there; or better interpreted.
+    if (this.memberships.has(block) || this.brief.has(block)) return;
     if (this.freeSlots.length === 0) this.dropAll();
     const started = performance.now();
     const region = this.translate(block, this.places(at, offset));
@@ -186,6 +175,13 @@ export class Translator {
       this.joined(region, more),
     );
     this.statistics.emitting += performance.now() - started;
+  }
+
+  private visit(slot: number, instructions: number): void {
+    const region = this.bySlot.get(slot);
+    if (!region || !this.visits.note(region, instructions)) return;
+    for (const { block } of region.blocks) this.brief.add(block);
+    this.drop(region, "brief visits");
   }
 
   /** The blocks of a region, and those that it is left for, with the blocks of their regions. */
@@ -255,7 +251,7 @@ export class Translator {
     const own = linearPageOf((low + csBase) | 0, long ? high : 0);
     return {
       linearPage: own,
-      isVolatile: (block) => this.isVolatile(block),
+      isVolatile: (block) => this.isVolatile(block) || this.brief.has(block),
       heat: (block) => this.heat.get(block.record) ?? (this.memberships.has(block) ? 1 : 0),
       hostPage: (page) => {
         const physical = cpu.mmu.knownCodePage(page);
@@ -345,6 +341,7 @@ export class Translator {
     }
     if (this.bySlot.delete(region.slot)) this.freeSlots.unshift(region.slot);
     this.hops.forget(region);
+    this.visits.forget(region);
     this.observer?.dropped?.(region, why);
   }
 
@@ -381,6 +378,7 @@ export class Translator {
     }
     this.bySlot.clear();
     this.hops.clear();
+    this.brief.clear();
     this.memberships.clear();
     this.heat.clear();
     this.kills.clear();
