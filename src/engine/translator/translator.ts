@@ -28,8 +28,8 @@ const HOT = 8;
  * be translated, after a first allowance: so a guest whose work is spread over much code is not held up by translations
  * that do not pay.
  */
-const ALLOWED_PER_SAMPLE = 0.5;
-const FIRST_ALLOWANCE = 4000;
+const ALLOWED_PER_SAMPLE = 0.15;
+const FIRST_ALLOWANCE = 20_000;
 /** The same for a sample of what is translated already, but in several functions. */
 const ALLOWED_PER_HOP = 0.05;
 /** Regions that make a module; fewer have to wait. */
