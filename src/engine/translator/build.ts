@@ -9,7 +9,7 @@ import { definitionOf, type Shape } from "../../isa/emit.js";
 import type { FlagFunctions } from "../../isa/flag-emit.js";
 import type { Helper } from "../../isa/helper.js";
 import { type LibraryFunction, librarySignature } from "../../isa/library.js";
-import { BOUNCE, JUMP_ENTRIES } from "../../isa/state.js";
+import { BOUNCE } from "../../isa/state.js";
 import { ByteWriter } from "../../wasm/bytes.js";
 import { buildBody, type Callee, FunctionBuilder, type Label, type Signature } from "../../wasm/function.js";
 import { ModuleBuilder } from "../../wasm/module.js";
@@ -291,7 +291,7 @@ class RegionBuilder {
     const target = this.region.blocks[to]!.block;
     const rip = f.let(code.delta.value.add(I64.const(offset)));
     const cut = this.long ? rip : f.let(rip.and(0xffffffffn));
-    code.lookUp(cut, JUMP_ENTRIES - 1, (record) => {
+    code.lookUp(cut, (record) => {
       f.if(record.eq(target.record), () => {
         code.moveTo(cut, target.start);
         code.giveBack(rest);

@@ -10,7 +10,7 @@ import type { FlagEmit } from "../../isa/flag-emit.js";
 import { Control, type Helper } from "../../isa/helper.js";
 import type { Instruction } from "../../isa/instruction.js";
 import type { LibraryFunction } from "../../isa/library.js";
-import { BUDGET, JUMP_ENTRIES, MXCSR, RIP, SEGMENT_LIMIT, SLICE_END, TSC_OFFSET } from "../../isa/state.js";
+import { BUDGET, MXCSR, RIP, SEGMENT_LIMIT, SLICE_END, TSC_OFFSET } from "../../isa/state.js";
 import { load } from "../../wasm/function.js";
 import { F32, F64, I32, I64, type TypeMap, V128, type Value, type ValueType } from "../../wasm/value.js";
 import { Record } from "../interpreter/record.js";
@@ -84,7 +84,7 @@ export class TranslatorEmit extends LocalEmit {
   override jump(target: I64): void {
     const { code, f } = this;
     const rip = this.branchTarget(target);
-    code.lookUp(rip, JUMP_ENTRIES - 1, (record) => {
+    code.lookUp(rip, (record) => {
       const { slot, entriesOffset } = this.ways;
       const word = f.let(load.i64(record.shrU(2), entriesOffset));
       f.if(word.shrU(32).toI32().eq(slot), () => {

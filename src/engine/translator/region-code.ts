@@ -18,6 +18,7 @@ import {
   GPR,
   IP_DELTA,
   JUMP_CACHE,
+  JUMP_ENTRIES,
   MODE_TAG,
   MXCSR,
   PENDING,
@@ -262,9 +263,13 @@ export class RegionCode {
   // --- the jump cache ---
 
   /** Calls `found` with the record of the block at `rip` if the jump cache knows it. */
-  lookUp(rip: I64, mask: number, found: (record: I32) => void): void {
+  lookUp(rip: I64, found: (record: I32) => void): void {
     const { f } = this;
-    const index = rip.xor(rip.shrU(10)).toI32().and(mask).shl(4);
+    const index = rip
+      .xor(rip.shrU(10))
+      .toI32()
+      .and(JUMP_ENTRIES - 1)
+      .shl(4);
     const entry = f.let(this.jumpCache.value.add(index));
     f.if(load.i64(entry).eq(rip.xor(this.modeTag.value)), () => found(f.let(load.i32(entry, 8))));
   }

@@ -45,8 +45,6 @@ export class Translator {
   entered: number[] = [];
   /** Translated functions note that they were entered. */
   traced = false;
-  /** Told of every region that is translated. */
-  onTranslate: ((region: Region, bytes: number) => void) | undefined;
   observer: TranslationObserver | undefined;
   private readonly code: CodeCache;
   private readonly view: DataView;
@@ -266,11 +264,6 @@ export class Translator {
     this.entered = [];
   }
 
-  /** The region whose function is at a slot. */
-  regionAt(slot: number): Region | undefined {
-    return this.bySlot.get(slot);
-  }
-
   /** Between two runs of generated code: makes a module of the regions that wait. */
   private settle(): void {
     if (!this.batch) return;
@@ -301,7 +294,6 @@ export class Translator {
         statistics.instructions += block.instructions.length;
       }
       statistics.regions++;
-      this.onTranslate?.(region, bytes.length);
       this.observer?.installed?.(region, bytes, `r${i}`);
     }
   }
