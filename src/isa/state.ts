@@ -104,6 +104,20 @@ export const INTERCEPTING = SLICE_END + 20;
 export const FLAT = SLICE_END + 24;
 /** IA32_TSC_AUX, 8 bytes. */
 export const TSC_AUX = SLICE_END + 32;
+/** Where the translated function that called the one that runs expects it to return to; see engine/interpreter/transfer.ts. */
+export const RETURN_RIP = SLICE_END + 40;
+/** How many translated functions called each other. */
+export const TRANSFER_DEPTH = SLICE_END + 48;
+/** Nonzero: a translated function called another one since this was cleared. */
+export const TRANSFERRED = SLICE_END + 52;
+/** BUDGET when a way from one translated function to another was sampled last. */
+export const HOPPED = SLICE_END + 56;
+/** How often translated functions were called. */
+export const VISITS = SLICE_END + 60;
+/** Address of the current VMCS in the machine's memory while the processor is in VMX root operation; else 0. */
+export const CURRENT_VMCS = SLICE_END + 0x70;
+/** Address of a table of 16-bit words, one for each encoding of a VMCS field below 8000h: see {@link VmcsWord}. */
+export const VMCS_LAYOUT = SLICE_END + 0x74;
 
 // x87
 export const FCW = 0x2c0;
@@ -134,6 +148,16 @@ export const Pending = {
   stop: -3,
   /** The fault is already delivered or the state already changed; just continue at RIP. */
   handled: -4,
+} as const;
+
+/** Where a field lies in a VMCS, and what may be done to it; 0 for one that does not exist. */
+export const VmcsWord = {
+  offset: 0xfff,
+  /** How much narrower than 64 bits the field is, in units of 16 bits. */
+  narrowerShift: 12,
+  narrower: 3,
+  writable: 0x4000,
+  exists: 0x8000,
 } as const;
 
 /** Bits of {@link INTERCEPTING}. */

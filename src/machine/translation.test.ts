@@ -140,7 +140,7 @@ describe("translated code", () => {
         const machine = await together(
           (a) => {
             const work = a.label("work");
-            a.mov(ecx, engine === "auto" ? 30_000 : 3000);
+            a.mov(ecx, engine === "auto" ? 200_000 : 3000);
             a.xor(ebx, ebx);
             const again = a.here("again");
             a.add(eax, 0x89abcdef | 0);

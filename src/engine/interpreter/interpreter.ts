@@ -27,6 +27,7 @@ import {
   RIP,
   SEGMENT_BASE,
   SEGMENT_LIMIT,
+  TRANSFER_DEPTH,
 } from "../../isa/state.js";
 import type { EngineCpu } from "../engine.js";
 import { CodeCache, MAX_BLOCK } from "./code-cache.js";
@@ -66,7 +67,7 @@ export class Interpreter {
   readonly code: CodeCache;
   /** Told now and then which block runs, by its first record: the more often, the more it runs. */
   onSample: (record: number) => void = () => {};
-  /** Told of every 128th call of a translated function: its slot, and how many instructions it ran. */
+  /** Told now and then that execution stayed long in a translated function: its slot, and the number of instructions. */
   onVisit: (slot: number, instructions: number) => void = () => {};
   /** Told now and then that a block is entered that lies in another function than the one that led there, by its slot. */
   onHop: (record: number, from: number) => void = () => {};
@@ -178,7 +179,7 @@ export class Interpreter {
     while (view.getInt32(base + BUDGET, true) > 0) {
       if (cpu.stepping) this.step();
       else {
-        const exit = this.runModule(base, 0);
+        const exit = this.start(0);
         view.setInt32(base + LEFT, 0, true);
         this.onRest();
         if (exit === RunExit.budget) {
@@ -190,6 +191,11 @@ export class Interpreter {
       }
       if (view.getInt32(base + ATTENTION, true) !== 0) return;
     }
+  }
+
+  private start(record: number): number {
+    this.view.setInt32(this.base + TRANSFER_DEPTH, 0, true);
+    return this.runModule(this.base, record);
   }
 
   /** First record of the block of one instruction at RIP; 0 if it cannot be fetched. For tests. */
@@ -209,7 +215,7 @@ export class Interpreter {
     let exit: number = RunExit.fault;
     try {
       const record = this.prepare(1);
-      if (record !== 0) exit = this.runModule(base, record);
+      if (record !== 0) exit = this.start(record);
     } finally {
       cpu.mmu.alone = false;
       view.setInt32(base + LEFT, 0, true);

@@ -13,8 +13,6 @@ import {
   BOUNCE,
   BUDGET,
   IP_DELTA,
-  JUMP_CACHE,
-  JUMP_ENTRIES,
   LEFT,
   MODE_TAG,
   NEXT_RIP,
@@ -29,6 +27,7 @@ import { I32, type ValueType } from "../../wasm/value.js";
 import { emitCheckSegment, emitOperandAddress } from "./address-functions.js";
 import { InterpreterEmit } from "./emit.js";
 import type { Exits } from "./exits.js";
+import { emitLeave, emitLeaveByBranch } from "./leave.js";
 import { RECORD_SIZE, Record } from "./record.js";
 import {
   engineImports,
@@ -39,6 +38,7 @@ import {
   runtimeExports,
 } from "./runtime.js";
 import { Handler } from "./shapes.js";
+import { callTranslated, emitTransfer, jumpEntry, SAMPLE_SHIFT } from "./transfer.js";
 
 /** What `run` returns. */
 export const RunExit = {
@@ -52,10 +52,6 @@ export const RunExit = {
   last: 15,
 } as const;
 
-/** The block that runs is sampled where the budget crosses a multiple of two to this power. */
-const SAMPLE_SHIFT = 12;
-/** Of so many calls of translated functions one is a sample; a power of two. */
-const VISITS_PER_SAMPLE = 128;
 /** Instructions that the interpreter executes from one sample to the next. */
 export const SAMPLE_INTERVAL = 1 << SAMPLE_SHIFT;
 
@@ -115,6 +111,11 @@ export function buildInterpreter(
     f.return(f.call("i32", imports.resolve, cpu, record, ...halves, access));
   });
   const checkSegment = exported("checkSegment", (f) => emitCheckSegment(f, imports.segmentSlow));
+  const handlerType = m.type(I32x2, ["i32"]);
+  const sync = exported("sync", emitSync);
+  const leave = exported("leave", (f) => emitLeave(f, sync));
+  const transfer = exported("transfer", (f) => emitTransfer(f, imports, handlerType));
+  exported("leaveByBranch", (f) => emitLeaveByBranch(f, leave, transfer));
   const runtime: Runtime = {
     flags: { carry: flagFunction("carry"), overflow: flagFunction("overflow"), all: flagFunction("all") },
     resolve,
@@ -123,13 +124,12 @@ export function buildInterpreter(
     operandAddress: m.function(["i32", "i32", "i64", "i32"], ["i64"], (f) =>
       emitOperandAddress(f, checkSegment),
     ),
-    sync: exported("sync", emitSync),
+    sync,
     helper: (helper) => helpers.get(helper)!,
     library: emitLibrary(m),
     bounce: BOUNCE,
   };
 
-  const handlerType = m.type(I32x2, ["i32"]);
   const cold: Callee[] = [];
   for (const shape of shapes) {
     const definition = definitionOf(shape.mnemonic)!;
@@ -192,10 +192,6 @@ function emitRun(
   const handler = f.local("i32");
   // The slot of the translated function that was left last, if nothing was interpreted since.
   const from = f.local("i32");
-  // How often translated functions were called.
-  const visits = f.local("i32");
-  // The budget when the way from one function to another was sampled last.
-  const hopped = f.local("i32");
   f.set(record, f.param("i32", 1));
   const addBudget = (amount: I32) => f.store(cpu, load.i32(cpu, BUDGET).add(amount), BUDGET);
   const left = () => load.i32_16u(record.value, Record.left);
@@ -206,12 +202,7 @@ function emitRun(
         f.return(I32.const(RunExit.budget)),
       );
       const rip = f.let(load.i64(cpu, RIP));
-      const index = rip
-        .xor(rip.shrU(10))
-        .toI32()
-        .and(JUMP_ENTRIES - 1)
-        .shl(4);
-      const entry = f.let(load.i32(cpu, JUMP_CACHE).add(index));
+      const entry = jumpEntry(f, cpu, rip);
       f.if(
         load.i64(entry).eq(rip.xor(load.i64(cpu, MODE_TAG))),
         () => f.set(record, load.i32(entry, 8)),
@@ -230,18 +221,9 @@ function emitRun(
         f.return(I32.const(RunExit.budget));
       });
       f.if(load.i32_16u(record.value, Record.handler).eq(Handler.region), () => {
-        const entry = load.i32(record.value, Record.displacement);
         const slot = f.let(load.i32(record.value, Record.immediate));
-        f.if(before.xor(hopped.value).shrU(SAMPLE_SHIFT).and(from.value.ne(0)), () => {
-          f.set(hopped, before);
-          f.run(imports.hop, cpu, record.value, from.value);
-        });
+        f.set(record, callTranslated(f, imports, handlerType, cpu, record.value, from.value, before));
         f.set(from, slot);
-        f.set(record, f.callIndirect("i32", handlerType, slot, cpu, entry));
-        f.set(visits, visits.value.add(1));
-        f.if(visits.value.and(VISITS_PER_SAMPLE - 1).eqz(), () =>
-          f.run(imports.visit, cpu, slot, before.sub(load.i32(cpu, BUDGET))),
-        );
         // Either the state's RIP says where to go on, or a record does.
         f.brIf(lookup, record.value.eqz());
         f.if(record.value.leU(RunExit.last), () => f.return(record.value));

@@ -41,10 +41,27 @@ export interface Runtime {
   readonly bounce: typeof BOUNCE;
 }
 
+/** What translated code needs besides: ways out of it. */
+export interface RegionRuntime extends Runtime {
+  /** (cpu, record, status) -> status: leaves before an instruction, with the rest of its block given back. */
+  readonly leave: Callee;
+  /**
+   * (cpu, record, target, way) -> status: goes on where a relative branch leads, or leaves with the exception that it
+   * raises. Way: bit 0, in 64-bit mode; bits 1 to 8, how many instructions of the block are given back; the others, the
+   * slot of the function that leaves.
+   */
+  readonly leaveByBranch: Callee;
+  /** (cpu, slot of the function that leaves, RIP) -> status: goes on at RIP (transfer.ts). */
+  readonly transfer: Callee;
+}
+
 /** Those functions that the interpreter's module exports for translated code, and their types. */
 export const runtimeExports = {
   checkSegment: { params: ["i32", "i64", "i32", "i32"], results: ["i64"] },
   sync: { params: ["i32", "i32"], results: [] },
+  leave: { params: ["i32", "i32", "i32"], results: ["i32"] },
+  leaveByBranch: { params: ["i32", "i32", "i64", "i32"], results: ["i32"] },
+  transfer: { params: ["i32", "i32", "i64"], results: ["i32"] },
 } as const satisfies Readonly<Record<string, Signature>>;
 /** The same for the functions that derive flags. */
 export const flagExports: Readonly<Record<FlagFunction, string>> = {

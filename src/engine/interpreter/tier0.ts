@@ -62,8 +62,11 @@ export async function prepareTier0(): Promise<void> {
     "../../isa/decode/tables/",
     "../../wasm/",
   ].map((folder) => new URL(folder, import.meta.url));
-  const bytes = await readPrebuilt(place(PREBUILT.module), sources);
-  const text = bytes && (await readPrebuilt(place(PREBUILT.keys), sources));
+  const found = await readPrebuilt([place(PREBUILT.module), place(PREBUILT.keys)], sources);
+  const [bytes, text] = found ?? [];
   if (!bytes || !text || shared) return;
-  useTier0({ bytes, ...(JSON.parse(new TextDecoder().decode(text)) as PrebuiltKeys) });
+  const { keys, hotCount } = JSON.parse(new TextDecoder().decode(text)) as PrebuiltKeys;
+  // Not on this thread: it is wanted for other things.
+  const module = await WebAssembly.compile(bytes);
+  shared ??= { shapes: new ShapeTable(keys, hotCount), module };
 }

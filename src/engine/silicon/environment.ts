@@ -17,6 +17,7 @@ import { PortSpace } from "../../memory/ports.js";
 import { Timeline } from "../../time/timeline.js";
 import { type HelperFunction, Interpreter } from "../interpreter/interpreter.js";
 import { tier0 } from "../interpreter/tier0.js";
+import type { RegisterHome } from "../translator/region-code.js";
 import { Translator } from "../translator/translator.js";
 import type { VectorMode } from "./vector.js";
 
@@ -75,10 +76,10 @@ export class SiliconEnvironment {
   /** Instructions that were translated, and that were left to the interpreter. */
   readonly counts = { translated: 0, interpreted: 0 };
 
-  /** @param translated instructions are translated before they run */
+  /** @param translated instructions are translated before they run: where these functions have the registers */
   constructor(
     readonly mode: VectorMode,
-    translated = false,
+    private readonly translated?: RegisterHome,
   ) {
     const physical = new PhysicalMap();
     physical.addRam(0, RAM_SIZE, RAM_AT);
@@ -224,7 +225,7 @@ export class SiliconEnvironment {
     this.state.setU32(S.BUDGET, 1);
     if (this.translator) {
       const record = this.interpreter.findSingle();
-      if (record !== 0 && this.translator.force(record) > 0) this.counts.translated++;
+      if (record !== 0 && this.translator.force(record, this.translated!) > 0) this.counts.translated++;
       else this.counts.interpreted++;
     }
     this.interpreter.step();

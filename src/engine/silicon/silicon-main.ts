@@ -1,6 +1,7 @@
 /**
- * `npm run test:silicon -- [--translate] [DIR [FILTER]]`: runs every vector of a folder and says, per file, how many
- * pass; with `--translate` through the translator, which makes a function of each instruction.
+ * `npm run test:silicon -- [--translate|--translate-locals] [DIR [FILTER]]`: runs every vector of a folder and says, per
+ * file, how many pass; with `--translate` through the translator, which makes a function of each instruction (with
+ * `--translate-locals` of the kind that keeps registers in locals).
  *
  * Without DIR: the whole set beside the checkout (../shared/silicon) where there is one, else the
  * repository's sample. Exit status: 0 all pass, 1 some fail, 2 there is nothing to run.
@@ -16,7 +17,8 @@ const SAMPLE = fileURLToPath(new URL("../../../vectors", import.meta.url));
 const SHOWN = { form: 3, file: 20 } as const;
 
 function main(words: readonly string[]): number {
-  const translate = words[0] === "--translate";
+  const translate =
+    words[0] === "--translate" ? "state" : words[0] === "--translate-locals" ? "locals" : undefined;
   const [folder = existsSync(WHOLE_SET) ? WHOLE_SET : SAMPLE, filter = ""] = words.slice(translate ? 1 : 0);
   const files = vectorFiles(folder, filter);
   const suite = new VectorSuite(folder, translate);

@@ -4,6 +4,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../../host/usage-error.js";
+import type { RegisterHome } from "../translator/region-code.js";
 import { SiliconEnvironment } from "./environment.js";
 import { runVector } from "./run-vector.js";
 import { modeOf, readVectors, type SiliconVector, type VectorMode } from "./vector.js";
@@ -42,10 +43,10 @@ export function vectorFiles(folder: string, filter = ""): string[] {
 export class VectorSuite {
   private readonly environments = new Map<VectorMode, SiliconEnvironment>();
 
-  /** @param translated through the translator instead of the interpreter */
+  /** @param translated through the translator instead of the interpreter: where its functions have the registers */
   constructor(
     private readonly folder: string,
-    private readonly translated = false,
+    private readonly translated?: RegisterHome,
   ) {}
 
   /** How many vectors ran in translated code, and how many were left to the interpreter. */

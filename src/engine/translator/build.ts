@@ -15,14 +15,16 @@ import { buildBody, type Callee, FunctionBuilder, type Label, type Signature } f
 import { ModuleBuilder } from "../../wasm/module.js";
 import { I32, I64 } from "../../wasm/value.js";
 import { RECORD_SIZE } from "../interpreter/record.js";
-import { flagExports, flagSignature, type Runtime, runtimeExports } from "../interpreter/runtime.js";
+import { flagExports, flagSignature, type RegionRuntime, runtimeExports } from "../interpreter/runtime.js";
 import { Handler, shapeOf } from "../interpreter/shapes.js";
 import { TranslatorEmit, type Ways } from "./emit.js";
 import type { LocalEmit, Place } from "./emit-operands.js";
 import { FlagProbe, type FlagUse, unreadFlags } from "./flag-use.js";
 import { LocalFlags } from "./local-flags.js";
+import { LocalsCode } from "./locals-code.js";
 import type { Edge, Region, RegionBlock, RegionInstruction } from "./region.js";
-import { RegionCode } from "./region-code.js";
+import type { RegionCode } from "./region-code.js";
+import { StateCode } from "./state-code.js";
 
 /** The type of a translated function: that of a handler. */
 const SIGNATURE: Signature = { params: ["i32", "i32"], results: ["i32"] };
@@ -34,7 +36,7 @@ const SIGNATURE: Signature = { params: ["i32", "i32"], results: ["i32"] };
 const leftToInterpreter = /^(f?xsave|fxrstor|xrstor|f?nsave|fnstenv|fldenv|frstor)/;
 
 /** The functions that translated code calls, imported when they are first used. */
-class Imports implements Runtime {
+class Imports implements RegionRuntime {
   readonly bounce = BOUNCE;
   readonly flags: FlagFunctions;
   private readonly known = new Map<string, Callee>();
@@ -81,6 +83,15 @@ class Imports implements Runtime {
   get sync(): Callee {
     return this.import("runtime", "sync", runtimeExports.sync);
   }
+  get leave(): Callee {
+    return this.import("runtime", "leave", runtimeExports.leave);
+  }
+  get transfer(): Callee {
+    return this.import("runtime", "transfer", runtimeExports.transfer);
+  }
+  get leaveByBranch(): Callee {
+    return this.import("runtime", "leaveByBranch", runtimeExports.leaveByBranch);
+  }
   helper({ name, params, result }: Helper): Callee {
     return this.import("helper", name, {
       params: ["i32", "i32", ...params],
@@ -103,10 +114,12 @@ export class Batch {
 
   /**
    * @param entriesOffset where words about diverted records lie (CodeCache.entriesOffset)
+   * @param stateBase address of the CPU's state
    * @param traced functions tell when they are entered
    */
   constructor(
     private readonly entriesOffset: number,
+    private readonly stateBase: number,
     private readonly traced: boolean,
   ) {}
 
@@ -117,7 +130,7 @@ export class Batch {
   /** Emits a region's function. */
   add(region: Region): void {
     const body = buildBody(SIGNATURE, (f) => {
-      const beginning = new RegionBuilder(region, f, this.imports, this.entriesOffset).emit();
+      const beginning = new RegionBuilder(region, f, this.imports, this.entriesOffset, this.stateBase).emit();
       return () => {
         if (this.traced) f.run(this.imports.entered, I32.const(region.slot));
         beginning();
@@ -151,11 +164,15 @@ class RegionBuilder {
   constructor(
     private readonly region: Region,
     private readonly f: FunctionBuilder,
-    private readonly runtime: Runtime,
+    private readonly runtime: RegionRuntime,
     private readonly entriesOffset: number,
+    stateBase: number,
   ) {
     this.long = codeSizeOf(region.mode) === 64;
-    this.code = new RegionCode(f, runtime, this.long);
+    this.code =
+      region.registers === "state"
+        ? new StateCode(f, I32.const(stateBase), runtime, this.long, region.slot)
+        : new LocalsCode(f, runtime, this.long);
     this.flags = new LocalFlags(this.code, runtime.flags);
     this.number = f.lasting("i32");
     this.flat = (region.mode & Mode.FLAT) !== 0;
@@ -196,10 +213,8 @@ class RegionBuilder {
     const source = this.region.blocks[i]!;
     const loops = source.instructions.some(({ taken }) => taken?.to === i && !taken.crosses);
     const body = () => {
-      code.base = f.nesting;
-      code.narrow.clear();
+      code.begin();
       this.flags.forget();
-      code.ended = false;
       this.emitInstructions(i, source);
       if (!code.ended) this.goOn(i, source);
     };
@@ -221,8 +236,6 @@ class RegionBuilder {
     const first = block.copy;
     const count = instructions.length + shared;
     code.pay(count, first);
-    code.ended = false;
-    code.interpreted = false;
     const uses = instructions.map((instruction) => this.flagUse(instruction));
     const unread = unreadFlags(uses);
     for (const [k, instruction] of instructions.entries()) {
@@ -265,6 +278,7 @@ class RegionBuilder {
     return {
       slot: this.region.slot,
       entriesOffset: this.entriesOffset,
+      back: this.back(i),
       taken: (rest) => {
         if (!taken) return false;
         return this.follow(i, taken, next + instruction.immediate, rest);
@@ -274,6 +288,11 @@ class RegionBuilder {
         this.f.br(this.dispatch);
       },
     };
+  }
+
+  private back(i: number): (() => void) | undefined {
+    const { back } = this.region.blocks[i]!;
+    return back && !back.crosses ? () => this.goTo(i, back.to) : undefined;
   }
 
   /**
@@ -289,7 +308,7 @@ class RegionBuilder {
       return true;
     }
     const target = this.region.blocks[to]!.block;
-    const rip = f.let(code.delta.value.add(I64.const(offset)));
+    const rip = f.let(code.delta.add(I64.const(offset)));
     const cut = this.long ? rip : f.let(rip.and(0xffffffffn));
     code.lookUp(cut, (record) => {
       f.if(record.eq(target.record), () => {
@@ -317,7 +336,7 @@ class RegionBuilder {
     const offset = instructions.at(-1)!.next;
     f.scope(() => {
       if (next && this.follow(i, next, offset, shared)) return;
-      const rip = code.delta.value.add(I64.const(offset));
+      const rip = code.delta.add(I64.const(offset));
       code.leaveTo(this.long ? rip : rip.and(0xffffffffn), shared);
     });
   }
@@ -340,13 +359,19 @@ class RegionBuilder {
     const leaves: FlagUse = { reads: true, replaces: false, sets: false, readsOwn: false };
     if (handler < Handler.first) return leaves;
     const f = new FunctionBuilder(new ByteWriter(), SIGNATURE);
-    const code = new RegionCode(f, this.runtime, this.long);
+    const code = new StateCode(f, I32.const(0), this.runtime, this.long, 0);
     let probe: FlagProbe | undefined;
     const shape: Shape = shapeOf(instruction, codeSizeOf(this.region.mode));
     code.frame(() => {
-      code.base = f.nesting;
+      code.begin();
       probe = new FlagProbe(code, this.runtime.flags);
-      const ways: Ways = { slot: 0, entriesOffset: 0, taken: () => false, entry: () => f.unreachable() };
+      const ways: Ways = {
+        slot: 0,
+        entriesOffset: 0,
+        back: undefined,
+        taken: () => false,
+        entry: () => f.unreachable(),
+      };
       const place = this.place(described, 0, 1);
       const emit: LocalEmit = new TranslatorEmit(shape, instruction, place, code, probe, this.runtime, ways);
       definitionOf(shape.mnemonic)!.emit(emit);

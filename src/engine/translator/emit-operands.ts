@@ -1,6 +1,6 @@
 /**
- * Operands for the translator: known while code is emitted. General registers and XMM values are locals of the function
- * (region-code.ts); everything else lies in the CPU's state.
+ * Operands for the translator: known while code is emitted. Where general registers and XMM values are, the function
+ * knows (region-code.ts); everything else lies in the CPU's state.
  */
 import { Register, type Shape } from "../../isa/emit.js";
 import type { FlagEmit } from "../../isa/flag-emit.js";
@@ -123,7 +123,7 @@ export abstract class LocalEmit extends OperandEmit {
         return;
       case "gpr8h": {
         const rest = this.code.readGpr(register).and(~0xff00n);
-        this.code.writeGpr(register, rest.or(value.and(0xffn).shl(8)), this.code.narrow.has(register));
+        this.code.writeGpr(register, rest.or(value.and(0xffn).shl(8)), this.code.isNarrow(register));
         return;
       }
       case "xmm":
@@ -158,7 +158,7 @@ export abstract class LocalEmit extends OperandEmit {
     else {
       const mask = width === 16 ? 0xffffn : 0xffn;
       const rest = this.code.readGpr(register).and(~mask);
-      this.code.writeGpr(register, rest.or(value.and(mask)), this.code.narrow.has(register));
+      this.code.writeGpr(register, rest.or(value.and(mask)), this.code.isNarrow(register));
     }
   }
 
@@ -223,7 +223,7 @@ export abstract class LocalEmit extends OperandEmit {
       displacement = (BigInt(instruction.displacementHigh) << 32n) | BigInt(instruction.displacement >>> 0);
     let address: I64;
     if (instruction.base === RIP_BASE) {
-      address = code.delta.value;
+      address = code.delta;
       displacement += BigInt(this.place.next);
     } else if (instruction.base !== NO_REGISTER) address = code.readGpr(instruction.base);
     else if (index) {
@@ -259,6 +259,7 @@ export abstract class LocalEmit extends OperandEmit {
     if (!this.isStack(linear) || bytes > NEAR_BYTES) return super.host(linear, bytes, access);
     const { f, code } = this;
     const page = code.stackPage(access === "read" ? "read" : "write");
+    if (!page) return super.host(linear, bytes, access);
     f.if(linear.xor(page.tag.value).geU(page.limit.value), () => {
       const entry = this.entry(linear, access === "read" ? "read" : "write");
       f.if(linear.xor(load.i64(entry)).gtU(4096 - bytes), () => this.miss());
@@ -336,12 +337,12 @@ export abstract class LocalEmit extends OperandEmit {
     if (this.shape.vex) this.code.writeLane(register, 1, ZEROS);
   }
 
-  // --- state: what is mirrored in locals is taken from there ---
+  // --- state: what may be in locals is asked for there ---
 
   override stateI64(offset: number): I64 {
     const place = mirrored(offset);
     if (!place) return super.stateI64(offset);
-    return i64x2.extract(this.code.readLane(place.register, place.lane), place.half);
+    return this.code.readHalf(place.register, place.lane, place.half);
   }
 
   override setStateI64(offset: number, value: I64): void {
@@ -350,8 +351,7 @@ export abstract class LocalEmit extends OperandEmit {
       super.setStateI64(offset, value);
       return;
     }
-    const { register, lane, half } = place;
-    this.code.writeLane(register, lane, i64x2.replace(this.code.readLane(register, lane), half, value));
+    this.code.writeHalf(place.register, place.lane, place.half, value);
   }
 }
 

@@ -22,6 +22,8 @@ import type { RegionCode } from "./region-code.js";
 export interface Ways {
   /** The relative branch is taken, `rest` instructions before the end of its block. False: to no block of the function. */
   taken(rest: number): boolean;
+  /** To the block behind a CALL, if it is in the function and on the same page. */
+  readonly back: (() => void) | undefined;
   /** To the entry with a number that is known only at run time. */
   entry(number: I32): void;
   /** Table slot of the function that is being emitted. */
@@ -52,7 +54,7 @@ export class TranslatorEmit extends LocalEmit {
   }
 
   private rip(offset: number): I64 {
-    const rip = this.code.delta.value.add(offset);
+    const rip = this.code.delta.add(offset);
     return this.let(this.long ? rip : rip.and(0xffffffffn));
   }
   override nextRip(): I64 {
@@ -84,6 +86,8 @@ export class TranslatorEmit extends LocalEmit {
   override jump(target: I64): void {
     const { code, f } = this;
     const rip = this.branchTarget(target);
+    const { mnemonic } = this.shape;
+    if (mnemonic === "ret") code.leaveByReturn(rip);
     code.lookUp(rip, (record) => {
       const { slot, entriesOffset } = this.ways;
       const word = f.let(load.i64(record.shrU(2), entriesOffset));
@@ -93,15 +97,30 @@ export class TranslatorEmit extends LocalEmit {
         this.ways.entry(word.toI32());
       });
     });
-    code.leaveTo(rip, this.place.left - 1);
+    if (mnemonic === "call" && this.ways.back) this.leaveByCall(rip, this.ways.back);
+    else code.leaveTo(rip, this.place.left - 1);
+  }
+
+  private leaveByCall(target: I64, back: () => void): void {
+    const { code } = this;
+    const expected = this.nextRip();
+    code.leaveByCall(target, expected, () => {
+      code.moveTo(expected, this.place.next);
+      back();
+    });
   }
 
   override jumpRelative(condition?: I32): void {
     const taken = () => {
       if (this.ways.taken(this.place.left - 1)) return;
       const { place, code } = this;
+      if (this.shape.mnemonic === "call" && this.ways.back) {
+        const target = this.cutTarget(this.nextRip().add(this.immediate64(0, true)));
+        this.leaveByCall(this.let(target), this.ways.back);
+        return;
+      }
       const distance = BigInt(this.instruction.immediate) + BigInt(place.next);
-      code.leaveByBranch(place.record, this.cutTarget(code.delta.value.add(distance)), place.left - 1);
+      code.leaveByBranch(place.record, this.cutTarget(code.delta.add(distance)), place.left - 1);
     };
     if (condition) this.f.if(condition, taken);
     else {
@@ -155,7 +174,7 @@ export class TranslatorEmit extends LocalEmit {
     const fixed = this.let(value);
     super.setStateI32(offset, fixed);
     // A set status flag may be missing in the copy (see floatControl).
-    if (offset === MXCSR && this.code.unconditional) this.code.setMxcsr(fixed);
+    if (offset === MXCSR && this.code.unconditional) this.code.mxcsr = fixed;
   }
 
   override stateI64(offset: number): I64 {

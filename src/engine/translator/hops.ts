@@ -6,7 +6,7 @@ import type { Block } from "../interpreter/code-cache.js";
 import type { Region } from "./region.js";
 
 /** Samples after which a region is translated anew, with the blocks that it is left for. */
-const ENOUGH = 32;
+const ENOUGH = 512;
 /** How often that is done around one block. */
 const MOST_MERGES = 3;
 

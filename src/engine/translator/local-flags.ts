@@ -1,5 +1,5 @@
 /**
- * The lazy flags in locals of a translated function. Inside a block it is known which instruction set them, so that a
+ * The lazy flags of a translated function. Inside a block it is known which instruction set them, so that a
  * condition after a comparison is a comparison.
  */
 import { type Compared, FlagEmit, type FlagFunctions, type KnownFlags } from "../../isa/flag-emit.js";
@@ -31,13 +31,13 @@ export class LocalFlags extends FlagEmit {
   }
 
   protected override get lastResult(): I64 {
-    return this.code.flagResult.value;
+    return this.code.flagResult;
   }
   protected override get lastOperand(): I64 {
-    return this.code.flagOperand.value;
+    return this.code.flagOperand;
   }
   protected override get word(): I32 {
-    return this.code.flagWord.value;
+    return this.code.flagWord;
   }
   protected override get known(): KnownFlags | undefined {
     return this.now;
@@ -49,15 +49,15 @@ export class LocalFlags extends FlagEmit {
 
   protected override setWord(word: I32): void {
     if (this.unread) return;
-    this.f.set(this.code.flagWord, word);
+    this.code.flagWord = word;
     this.forget();
   }
 
   protected override keep(known: KnownFlags, result: I64 | undefined, operand: I64 | undefined): void {
     if (this.unread) return;
-    if (result) this.f.set(this.code.flagResult, result);
-    if (operand) this.f.set(this.code.flagOperand, operand);
-    this.f.set(this.code.flagWord, I32.const(known.kind | ((64 - known.width) << 8)));
+    if (result) this.code.flagResult = result;
+    if (operand) this.code.flagOperand = operand;
+    this.code.flagWord = I32.const(known.kind | ((64 - known.width) << 8));
     this.forget();
     if (this.code.unconditional) this.now = known;
   }

@@ -9,7 +9,6 @@ import type { Region } from "./region.js";
 export type DropReason =
   | "code overwritten"
   | "superseded by a newer region"
-  | "brief visits"
   | "table full"
   | "all code dropped";
 

@@ -3,6 +3,7 @@
  */
 import type { Instruction } from "../../isa/instruction.js";
 import type { Block } from "../interpreter/code-cache.js";
+import type { RegisterHome } from "./region-code.js";
 
 /** A way to another block of the region. */
 export interface Edge {
@@ -33,6 +34,8 @@ export interface RegionBlock {
   translated: number;
   /** To the instruction behind the block. */
   next: Edge | undefined;
+  /** To the instruction behind a CALL, which comes next when what was called returns. */
+  back: Edge | undefined;
 }
 
 export interface Region {
@@ -43,6 +46,8 @@ export interface Region {
   /** The hot block around which it lies, and the number of the linear page of that when it was found. */
   readonly seed: Block;
   readonly linearPage: number;
+  /** Where the guest's registers are while it runs. */
+  readonly registers: RegisterHome;
   /** Slot of the function in the table. */
   readonly slot: number;
   /** Code of one of the blocks has changed. */

@@ -18,24 +18,25 @@ import { type CodePlaces, linearPageOf, RegionFinder } from "./find-region.js";
 import { Hops } from "./hops.js";
 import type { DropReason, TranslationObserver } from "./observer.js";
 import type { Region, RegionBlock } from "./region.js";
+import type { RegisterHome } from "./region-code.js";
 import { TranslatorStatistics } from "./statistics.js";
 import { Visits } from "./visits.js";
 
 /** Samples after which a block is hot. */
-const HOT = 8;
+const HOT = 16;
 /**
  * Translating an instruction costs as much as interpreting some thousands. For each sample, that many instructions may
  * be translated, after a first allowance: so a guest whose work is spread over much code is not held up by translations
  * that do not pay.
  */
-const ALLOWED_PER_SAMPLE = 0.15;
+const ALLOWED_PER_SAMPLE = 0.3;
 const FIRST_ALLOWANCE = 20_000;
 /** The same for a sample of what is translated already, but in several functions. */
 const ALLOWED_PER_HOP = 0.05;
 /** Regions that make a module; fewer have to wait. */
 const BATCH = 12;
-/** Runs of the engine after which fewer will do. */
-const PATIENCE = 24;
+/** Milliseconds of the host after which fewer will do. */
+const PATIENCE = 20;
 /** How often the code of a block may be overwritten before it is left to the interpreter. */
 const MOST_KILLS = 2;
 
@@ -56,14 +57,12 @@ export class Translator {
   private readonly memberships = new Map<Block, Set<Region>>();
   private readonly hops = new Hops();
   private readonly visits = new Visits();
-  /** Blocks of regions that were left too soon, to be interpreted. */
-  private readonly brief = new Set<Block>();
   private readonly bySlot = new Map<number, Region>();
   private readonly freeSlots: number[] = [];
   /** Instructions that may be translated now; below 0 hot blocks have to wait. */
   private allowance = FIRST_ALLOWANCE;
   private batch: Batch | undefined;
-  private waited = 0;
+  private batchBegun = 0;
   /** When the last sample was taken. */
   private sampled = 0;
 
@@ -138,11 +137,14 @@ export class Translator {
       this.observer?.refused?.(block, "its code keeps changing");
       return;
     }
-    // In a region already, but not entered there; or better interpreted.
-    if (this.memberships.has(block) || this.brief.has(block)) return;
+    // In a region already, but not entered there.
+    if (this.memberships.has(block)) return;
     if (this.freeSlots.length === 0) this.dropAll();
     const started = performance.now();
-    const region = this.translate(block, this.places(at, offset));
+    // What is translated already can be called. Who translates everything, does so before it knows what belongs together.
+    const isExcluded = (other: Block) =>
+      this.isVolatile(other) || (!this.eager && this.memberships.has(other));
+    const region = this.translate(block, this.places(at, offset, isExcluded), this.home(block));
     const milliseconds = performance.now() - started;
     this.statistics.emitting += milliseconds;
     if (!region || !this.observer?.emitted) return;
@@ -160,7 +162,7 @@ export class Translator {
     const target = this.code.blockAt(record);
     if (!region || !target || region.mode !== this.mode || this.code.diversion(target) === from) return;
     this.allowance += ALLOWED_PER_HOP;
-    const places = this.places(IP_DELTA, 0);
+    const places = this.places(IP_DELTA, 0, (block) => this.isVolatile(block));
     const more = this.hops.note(region, target, places.linearPage - region.linearPage);
     if (!more || this.allowance < 0 || this.freeSlots.length === 0) return;
     this.hops.merged(region);
@@ -169,17 +171,25 @@ export class Translator {
     this.translate(
       region.seed,
       { ...places, linearPage: region.linearPage },
+      region.registers,
       undefined,
       this.joined(region, more),
     );
     this.statistics.emitting += performance.now() - started;
   }
 
+  /** Execution stayed in a function for a while, and called no other. */
   private visit(slot: number, instructions: number): void {
     const region = this.bySlot.get(slot);
-    if (!region || !this.visits.note(region, instructions)) return;
-    for (const { block } of region.blocks) this.brief.add(block);
-    this.drop(region, "brief visits");
+    if (!region || region.registers === "locals" || region.mode !== this.mode) return;
+    if (!this.visits.note(region, instructions)) return;
+    this.visits.forget(region);
+    if (this.freeSlots.length === 0 || this.code.blockAt(region.seed.record) !== region.seed) return;
+    const started = performance.now();
+    const places = this.places(IP_DELTA, 0, (block) => this.isVolatile(block));
+    const own = this.joined(region, new Map());
+    this.translate(region.seed, { ...places, linearPage: region.linearPage }, "locals", undefined, own);
+    this.statistics.emitting += performance.now() - started;
   }
 
   /** The blocks of a region, and those that it is left for, with the blocks of their regions. */
@@ -203,6 +213,7 @@ export class Translator {
   private translate(
     seed: Block,
     places: CodePlaces,
+    registers: RegisterHome,
     most?: number,
     more?: ReadonlyMap<Block, number>,
   ): Region | undefined {
@@ -218,7 +229,8 @@ export class Translator {
       return undefined;
     }
     const { linearPage } = places;
-    const region: Region = { blocks, mode, seed, linearPage, slot: this.freeSlots.pop()!, void: false };
+    const slot = this.freeSlots.pop()!;
+    const region: Region = { blocks, mode, seed, linearPage, registers, slot, void: false };
     this.bySlot.set(region.slot, region);
     for (const { block } of blocks) {
       let memberships = this.memberships.get(block);
@@ -228,10 +240,18 @@ export class Translator {
       }
       memberships.add(region);
     }
-    this.batch ??= new Batch(this.code.entriesOffset, this.traced);
+    if (!this.batch) {
+      this.batch = new Batch(this.code.entriesOffset, this.cpu.state.base, this.traced);
+      this.batchBegun = performance.now();
+    }
     this.batch.add(region);
     for (const { instructions } of blocks) this.allowance -= instructions.length;
     return region;
+  }
+
+  /** Where a new region has the guest's registers. Who translates everything, does it in both ways. */
+  private home(seed: Block): RegisterHome {
+    return this.eager && (seed.start & 1) === 1 ? "locals" : "state";
   }
 
   private isVolatile({ record }: Block): boolean {
@@ -239,7 +259,7 @@ export class Translator {
   }
 
   /** Where code lies around the current page. */
-  private places(at: number, offset: number): CodePlaces {
+  private places(at: number, offset: number, isExcluded: (block: Block) => boolean): CodePlaces {
     const { view, cpu, mode } = this;
     const { base } = cpu.state;
     const low = (view.getInt32(base + at, true) - offset) | 0;
@@ -249,7 +269,7 @@ export class Translator {
     const own = linearPageOf((low + csBase) | 0, long ? high : 0);
     return {
       linearPage: own,
-      isVolatile: (block) => this.isVolatile(block) || this.brief.has(block),
+      isExcluded,
       heat: (block) => this.heat.get(block.record) ?? (this.memberships.has(block) ? 1 : 0),
       hostPage: (page) => {
         const physical = cpu.mmu.knownCodePage(page);
@@ -267,11 +287,10 @@ export class Translator {
   /** Between two runs of generated code: makes a module of the regions that wait. */
   private settle(): void {
     if (!this.batch) return;
-    if (!this.eager && this.batch.regions.length < BATCH && ++this.waited < PATIENCE) return;
     const started = performance.now();
+    if (!this.eager && this.batch.regions.length < BATCH && started - this.batchBegun < PATIENCE) return;
     this.install(this.batch);
     this.batch = undefined;
-    this.waited = 0;
     this.statistics.compiling += performance.now() - started;
   }
 
@@ -340,13 +359,19 @@ export class Translator {
   /**
    * Translates the one block at the state's RIP now, whatever it costs; for tests.
    * @param record its first record
+   * @param registers where the function has the guest's registers
    * @returns how many of its instructions are translated
    */
-  force(record: number): number {
+  force(record: number, registers: RegisterHome): number {
     const block = this.code.blockAt(record);
     if (!block || !this.finder.usable(block)) return 0;
     if (this.freeSlots.length === 0) this.dropAll();
-    this.translate(block, this.places(RIP, block.start), 1);
+    this.translate(
+      block,
+      this.places(RIP, block.start, () => false),
+      registers,
+      1,
+    );
     const batch = this.batch;
     if (!batch) return 0;
     this.batch = undefined;
@@ -370,7 +395,7 @@ export class Translator {
     }
     this.bySlot.clear();
     this.hops.clear();
-    this.brief.clear();
+    this.visits.clear();
     this.memberships.clear();
     this.heat.clear();
     this.kills.clear();
