@@ -25,6 +25,11 @@ export const SMBIOS_TABLES = 0xf0000;
 export const BIOS_STUBS = 0xfe000;
 export const ONE_MIB = 0x100000;
 
+/**
+ * Highest PCI bus that firmware tells of: there is no bridge, hence no other bus. Linux looks for host bridges on all
+ * buses up to it, 32 devices each, which for 255 of them is a tenth of a second.
+ */
+export const LAST_BUS = 0;
 /** Length of the PCI Express configuration space (ECAM) of all 256 buses, which begins at `ECAM_BASE`. */
 export const ECAM_LENGTH = 0x10000000;
 export const IOAPIC_BASE = 0xfec00000;

@@ -4,7 +4,6 @@
  */
 import { breathe, Sleep } from "../host/pause.js";
 import { differenceLines, memoryLines, TranslationRecord } from "../inspect/lockstep-report.js";
-import type { Engine } from "../machine/config.js";
 import { Lockstep } from "../machine/lockstep.js";
 import type { Machine, MachineExit } from "../machine/machine.js";
 import { ExitStatus, type Runner } from "./attend.js";
@@ -15,13 +14,6 @@ const STEP = 1000;
 const SLICE = 100_000;
 /** Pages that are named where RAM differs. */
 const MOST_PAGES = 16;
-
-/** Words for `--engine` that ask for a comparison, and the engine that each compares with the interpreter. */
-export const checks = { check: "auto", "check-translator": "translator" } as const satisfies Record<
-  string,
-  Engine
->;
-export const isCheck = (word: string): word is keyof typeof checks => Object.hasOwn(checks, word);
 
 export interface CheckOptions {
   readonly reference: Machine;

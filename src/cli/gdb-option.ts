@@ -1,11 +1,8 @@
 /**
  * `--gdb`, `-s` and `-S`: a machine that a debugger can be attached to.
  */
-import { GdbServer } from "../debug/gdb/server.js";
-import { MachineTarget } from "../debug/machine-target.js";
-import { listenTcp } from "../host/node/tcp-listener.js";
+import type { MachineTarget } from "../debug/machine-target.js";
 import { UsageError } from "../host/usage-error.js";
-import { InspectorExtension } from "../inspect/debug-extension.js";
 import type { Monitor } from "../inspect/monitor.js";
 import type { Machine } from "../machine/machine.js";
 import type { Observation } from "./observation.js";
@@ -42,6 +39,12 @@ export async function debugMachine(
   frozen: boolean,
   observation: Observation,
 ): Promise<DebuggedMachine> {
+  const [{ GdbServer }, { MachineTarget }, { listenTcp }, { InspectorExtension }] = await Promise.all([
+    import("../debug/gdb/server.js"),
+    import("../debug/machine-target.js"),
+    import("../host/node/tcp-listener.js"),
+    import("../inspect/debug-extension.js"),
+  ]);
   let monitor: Monitor | undefined;
   const extension = new InspectorExtension(machine, () => {
     monitor ??= observation.monitor(() => runner.end());

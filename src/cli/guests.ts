@@ -1,10 +1,6 @@
 /**
  * The guests that `vt86 run` knows by name.
  */
-
-import { debianGuest } from "../boot/node/debian-guest.js";
-import { hypervisorImage } from "../guests/hypervisor.js";
-import { tourImage } from "../guests/tour.js";
 import { UsageError } from "../host/usage-error.js";
 import type { BootImage, ImageFile, ModuleFile } from "../machine/config.js";
 
@@ -14,20 +10,26 @@ export interface GuestImages {
 }
 
 interface BuiltinGuest {
-  readonly image: () => ImageFile;
+  readonly image: () => Promise<ImageFile>;
   /** The processor that it needs, where that is not the default. */
   readonly cpu?: string;
 }
 
-/** vt86's own guests, by name. */
+/** vt86's own guests, by name; each is loaded when it is wanted. */
 const builtin = {
-  tour: { image: tourImage },
-  hypervisor: { image: hypervisorImage, cpu: "Skylake-Server,+vmx" },
+  tour: { image: async () => (await import("../guests/tour.js")).tourImage() },
+  hypervisor: {
+    image: async () => (await import("../guests/hypervisor.js")).hypervisorImage(),
+    cpu: "Skylake-Server,+vmx",
+  },
 } as const satisfies Readonly<Record<string, BuiltinGuest>>;
 export type BuiltinName = keyof typeof builtin;
 
-export function builtinGuest(append: string | undefined, name: BuiltinName = "tour"): GuestImages {
-  return { kernel: { ...builtin[name].image(), commandLine: append ?? "" }, modules: [] };
+export async function builtinGuest(
+  append: string | undefined,
+  name: BuiltinName = "tour",
+): Promise<GuestImages> {
+  return { kernel: { ...(await builtin[name].image()), commandLine: append ?? "" }, modules: [] };
 }
 
 /** The processor of the guest with that name, unless the person chooses one; undefined is the machine's default. */
@@ -45,6 +47,7 @@ export interface DebianRequest {
 /** Debian's kernel with BusyBox; the built-in guest where the package tools are missing. */
 export async function debianImages(request: DebianRequest): Promise<GuestImages> {
   const { kernelPackage, append, script, progress } = request;
+  const { debianGuest } = await import("../boot/node/debian-guest.js");
   try {
     const { name, kernel, initrd } = await debianGuest({
       kernelPackage,

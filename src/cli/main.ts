@@ -4,9 +4,6 @@
 import { readFile } from "node:fs/promises";
 import { nearestName } from "../host/nearest-name.js";
 import { UsageError } from "../host/usage-error.js";
-import { doctor } from "./doctor.js";
-import { explain } from "./explain.js";
-import { run } from "./run.js";
 
 const help = `vt86: an x86-64 PC in TypeScript
 
@@ -35,10 +32,11 @@ const plain =
     return action();
   };
 
-const commands: ReadonlyMap<string, Command> = new Map([
-  ["run", run],
-  ["explain", explain],
-  ["doctor", plain("doctor", doctor)],
+/** Each loads only what it needs itself. */
+const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
+  ["run", async (words) => (await import("./run.js")).run(words)],
+  ["explain", async (words) => (await import("./explain.js")).explain(words)],
+  ["doctor", plain("doctor", async () => (await import("./doctor.js")).doctor())],
   ["version", plain("version", () => printVersion().then(() => 0))],
   [
     "help",

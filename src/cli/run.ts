@@ -3,13 +3,12 @@
  */
 
 import { parseCpu } from "../cpu/models/cpu-string.js";
-import { cpuHelp } from "../cpu/models/help.js";
 import { nearestName } from "../host/nearest-name.js";
 import { UsageError } from "../host/usage-error.js";
 import { checkMemory, DEFAULT_MEMORY, engines } from "../machine/config.js";
 import { Machine } from "../machine/machine.js";
 import { attend } from "./attend.js";
-import { Check, checks, isCheck } from "./check.js";
+import { checks, isCheck } from "./engine-words.js";
 import { debugMachine, parseGdbAddress } from "./gdb-option.js";
 import { builtinGuest, cpuOfGuest, debianImages, type GuestImages } from "./guests.js";
 import { readImage, readKernel } from "./image-file.js";
@@ -157,6 +156,7 @@ export async function run(words: readonly string[]): Promise<number> {
   }
   const cpu = options.last("cpu");
   if (cpu === "help" || cpu === "?") {
+    const { cpuHelp } = await import("../cpu/models/help.js");
     console.log(cpuHelp());
     return 0;
   }
@@ -206,6 +206,7 @@ export async function run(words: readonly string[]): Promise<number> {
   const observation = new Observation(machine, trace, counted.has("vt"));
   const attendance = { seconds, statistics: counted.has("engine"), observation };
   if (checked) {
+    const { Check } = await import("./check.js");
     const reference = await Machine.create({ ...config, ...booted, engine: "interpreter" });
     const say = (lines: readonly string[]) => process.stderr.write(`${lines.join("\n")}\n`);
     return attend(machine, {

@@ -9,7 +9,7 @@
 import { SLP_TYP_S5 } from "../../chipset/acpi-pm.js";
 import { PIRQ_FIRST_PIN } from "../../chipset/pci/pirq.js";
 import { concat } from "../guest-memory.js";
-import { ECAM_BASE, ECAM_LENGTH, HPET_BASE, IOAPIC_BASE } from "../layout.js";
+import { ECAM_BASE, ECAM_LENGTH, HPET_BASE, IOAPIC_BASE, LAST_BUS } from "../layout.js";
 import {
   type Aml,
   and,
@@ -105,7 +105,7 @@ function pciRoot(config: AcpiConfig): Aml {
 function rootWindows(config: AcpiConfig): Aml {
   const window = (base: number, end: number): Uint8Array => memoryWindow32({ base, length: end - base });
   return resourceTemplate(
-    busNumbers(0, 255),
+    busNumbers(0, LAST_BUS),
     ioWindow(0, 0xcf7),
     // The configuration ports CF8h to CFFh are the bridge's own.
     io(0xcf8, 8),

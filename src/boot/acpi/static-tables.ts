@@ -5,7 +5,7 @@
  */
 
 import { StructWriter } from "../guest-memory.js";
-import { ECAM_BASE, HPET_BASE, IOAPIC_BASE, LAPIC_BASE } from "../layout.js";
+import { ECAM_BASE, HPET_BASE, IOAPIC_BASE, LAPIC_BASE, LAST_BUS } from "../layout.js";
 import type { AcpiConfig } from "./config.js";
 import { genericAddress, SPACE_MEMORY, sdt } from "./sdt.js";
 
@@ -40,9 +40,9 @@ export function madt(config: AcpiConfig): Uint8Array {
   return sdt("APIC", 3, body.finish());
 }
 
-/** Segment 0, buses 0 to 255. */
+/** Segment 0, the buses that there are. */
 export function mcfg(): Uint8Array {
-  return sdt("MCFG", 1, new StructWriter().zeros(8).u64(ECAM_BASE).u16(0).u8(0).u8(255).u32(0).finish());
+  return sdt("MCFG", 1, new StructWriter().zeros(8).u64(ECAM_BASE).u16(0).u8(0).u8(LAST_BUS).u32(0).finish());
 }
 
 /** Low half of the HPET's capability register: Intel, legacy replacement, 64-bit counter, 3 timers, revision 1. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { LAST_BUS } from "../layout.js";
 import { ArrayMemory, MIB } from "../memory.test.helper.js";
 import { type AcpiConfig, defaultAcpiConfig } from "./config.js";
 import { sdt } from "./sdt.js";
@@ -54,6 +55,21 @@ test("every table has a right length and checksum, and none overlap", () => {
   }
   ranges.sort(([a], [b]) => a - b);
   for (const [i, [start]] of ranges.entries()) assert.ok(i === 0 || start >= (ranges[i - 1]?.[1] ?? 0));
+});
+
+test("the host bridge and the MCFG tell of the same buses", () => {
+  const { memory, tables } = build();
+  const mcfg = tables.get("MCFG") ?? 0;
+  assert.equal(memory.u32(mcfg + 4), 60);
+  assert.equal(memory.u64(mcfg + 44), 0xb0000000);
+  assert.deepEqual([...memory.read(mcfg + 52, 4)], [0, 0, 0, LAST_BUS], "segment, first and last bus");
+  const dsdt = tables.get("DSDT") ?? 0;
+  const code = Buffer.from(memory.read(dsdt, memory.u32(dsdt + 4)));
+  // A word address space descriptor of bus numbers (ACPI 6.5, 6.4.3.5.3).
+  const descriptor = code.indexOf(Buffer.from([0x88, 0x0d, 0x00, 0x02]));
+  assert.ok(descriptor > 0);
+  const words = [8, 10, 14].map((offset) => code.readUInt16LE(descriptor + offset));
+  assert.deepEqual(words, [0, LAST_BUS, LAST_BUS + 1], "first, last, how many");
 });
 
 test("the FADT names the registers of the ICH9", () => {

@@ -7,8 +7,10 @@ import type { Form } from "../form.js";
 import type { Operand } from "../operand.js";
 import {
   byteRegisters,
+  HIGH_BYTE,
   Immediate,
   immediateOf,
+  intern,
   registerSource,
   resolve,
   Source,
@@ -82,6 +84,11 @@ interface Compiled {
   readonly row: Row;
 }
 
+/** Everything that a row says but its opcode. */
+function identityOf({ opcode: _, attributes, ...others }: Row): string {
+  return JSON.stringify({ ...others, attributes: [...attributes] });
+}
+
 function compile(): Compiled[] {
   const seen = new Map<string, Form>();
   const compiled: Compiled[] = [];
@@ -89,11 +96,11 @@ function compile(): Compiled[] {
   for (const [map, table] of TABLES) {
     for (const row of parseRows(map, table)) {
       // The eight opcodes of a `+r` row are one form.
-      const { opcode: _, ...key } = row;
-      const identity = JSON.stringify({ ...key, attributes: [...row.attributes] });
-      const shared = row.operands.some((code) => code.startsWith("Z")) ? seen.get(identity) : undefined;
+      const manyOpcodes = row.operands.some((code) => code.startsWith("Z"));
+      const identity = manyOpcodes ? identityOf(row) : "";
+      const shared = manyOpcodes ? seen.get(identity) : undefined;
       const form = shared ?? makeForm(forms++, row);
-      seen.set(identity, form);
+      if (manyOpcodes) seen.set(identity, form);
       compiled.push({ form, row });
     }
   }
@@ -151,17 +158,34 @@ export function rowUsesModRM(row: Row): boolean {
   return row.reg >= 0 || row.modrm >= 0 || row.mod !== "any" || row.operands.some(usesModRM);
 }
 
+/** The contexts in the order of {@link listIndex}. */
+const contexts = Array.from({ length: LISTS }, (_, i) => ({
+  operandSize: 16 << Math.min(i & 3, 2),
+  addressSize: 16 << Math.min((i >> 2) & 3, 2),
+  vexL: (i >> 4) & 1,
+  register: i >> 5 !== 0,
+}));
+
+/** What a code is in each of {@link contexts}: there are few codes in many lists. */
+const operandsOf = new Map<string, readonly Operand[]>();
+function inContexts(code: string): readonly Operand[] {
+  let found = operandsOf.get(code);
+  if (found === undefined) {
+    found = contexts.map((context) => resolve(code, context));
+    operandsOf.set(code, found);
+  }
+  return found;
+}
+
 function buildLists(codes: readonly string[], bytes: number): number {
   const base = operandLists.length;
+  const resolved = codes.map(inContexts);
   for (let high = 0; high <= bytes; high++) {
+    const mask = high & bytes;
     for (let i = 0; i < LISTS; i++) {
-      const context = {
-        operandSize: 16 << Math.min(i & 3, 2),
-        addressSize: 16 << Math.min((i >> 2) & 3, 2),
-        vexL: (i >> 4) & 1,
-        register: i >> 5 !== 0,
-      };
-      operandLists.push(resolve(codes, context, high & bytes));
+      operandLists.push(
+        intern(resolved.map((choices, n) => (((mask >> n) & 1) !== 0 ? HIGH_BYTE : choices[i]!))),
+      );
     }
   }
   return base;

@@ -47,6 +47,13 @@ for (let modrm = 0; modrm < 256; modrm++) {
   modrmIndex[512 + modrm] = register ? 8 + (modrm & 63) : reg;
 }
 
+/** A ModRM byte of each index, by class. */
+const MODRM_SAMPLES = MODRM_SIZES.map((size, modrmClass) => {
+  const bytes = new Uint8Array(size);
+  for (let modrm = 255; modrm >= 0; modrm--) bytes[modrmIndex[modrmClass * 256 + modrm]!] = modrm;
+  return bytes;
+});
+
 /** Compressed state; combination of dimensions * 256 + state. */
 export const stateIndex = new Uint16Array(64 * STATES);
 const combinationSizes = new Uint16Array(64);
@@ -130,9 +137,11 @@ export class OpcodeTables {
       const stateCell = base + stateIndex[combination * STATES + state]! * stride;
       if (filled.has(stateCell)) continue;
       filled.add(stateCell);
-      for (let modrm = 0; modrm < (stride === 1 ? 1 : 256); modrm++) {
-        const match = ordered.find(({ row }) => matchesState(row, state) && matchesModRM(row, modrm));
-        cells[stateCell + modrmIndex[modrmClass * 256 + modrm]!] = match === undefined ? 0 : match.id + 1;
+      const matching = ordered.filter(({ row }) => matchesState(row, state));
+      for (let cell = 0; cell < stride; cell++) {
+        const modrm = MODRM_SAMPLES[modrmClass]![cell]!;
+        const match = matching.find(({ row }) => matchesModRM(row, modrm));
+        cells[stateCell + cell] = match === undefined ? 0 : match.id + 1;
       }
     }
   }

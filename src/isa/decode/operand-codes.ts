@@ -223,14 +223,15 @@ function widthOf(size: string, context: Context): number {
   }
 }
 
-function resolveOne(code: string, context: Context): Operand {
+/** What a code stands for. */
+export function resolve(code: string, context: Context): Operand {
   const named = NAMED[code];
   if (named !== undefined) return operand(named[0], widthOf(named[1], context));
   if (code === "STi") return operand("st", 80);
   if (code === "1") return operand("imm", 8);
   const memoryPart = code.indexOf("/M");
   if (memoryPart >= 0) {
-    return resolveOne(context.register ? code.slice(0, memoryPart) : code.slice(memoryPart + 1), context);
+    return resolve(context.register ? code.slice(0, memoryPart) : code.slice(memoryPart + 1), context);
   }
   const match = ADDRESSING.exec(code);
   if (match === null) throw new Error(`opcode table: operand "${code}"`);
@@ -269,7 +270,12 @@ function resolveOne(code: string, context: Context): Operand {
 }
 
 const operands = new Map<string, Operand>();
-const lists = new Map<string, readonly Operand[]>();
+/** Of each operand, from 1. */
+const numbers = new Map<Operand, number>();
+/** By the numbers of their operands. */
+const lists = new Map<number, readonly Operand[]>();
+/** There are fewer operands; five of them make a list's number of 35 bits. */
+const MOST_OPERANDS = 128;
 
 function operand(kind: OperandKind, width: number): Operand {
   const key = `${kind}${width}`;
@@ -277,29 +283,24 @@ function operand(kind: OperandKind, width: number): Operand {
   if (found === undefined) {
     found = Object.freeze({ kind, width });
     operands.set(key, found);
+    numbers.set(found, operands.size);
+    if (operands.size >= MOST_OPERANDS) throw new Error("opcode table: too many operands");
   }
   return found;
 }
 
-/** The one shared array of these operands. */
-function intern(list: readonly Operand[]): readonly Operand[] {
-  const key = list.map(({ kind, width }) => `${kind}${width}`).join();
+/** AH, CH, DH or BH. */
+export const HIGH_BYTE: Operand = operand("gpr8h", 8);
+
+/** The one shared array of these operands: equal lists are the same array. */
+export function intern(list: readonly Operand[]): readonly Operand[] {
+  const key = list.reduce((number, one) => number * MOST_OPERANDS + numbers.get(one)!, 0);
   let found = lists.get(key);
   if (found === undefined) {
     found = Object.freeze([...list]);
     lists.set(key, found);
   }
   return found;
-}
-
-/**
- * Resolves a list of codes. `high` has bit i set where operand i is one of AH CH DH BH.
- * Equal results are the same array.
- */
-export function resolve(codes: readonly string[], context: Context, high: number): readonly Operand[] {
-  return intern(
-    codes.map((code, i) => (((high >> i) & 1) !== 0 ? operand("gpr8h", 8) : resolveOne(code, context))),
-  );
 }
 
 /** Operands that can be AH, CH, DH or BH, as a bit mask. */
