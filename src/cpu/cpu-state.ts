@@ -36,6 +36,8 @@ export const Rights = {
 export class CpuState {
   /** Views of the whole memory; the CPU's own fields lie at {@link base}. */
   readonly view: DataView;
+  /** As every field of 32 bits is aligned, this serves most of them: methods that use it are small enough to be inlined everywhere. */
+  readonly words: Int32Array;
 
   /** @param memory the machine's WebAssembly memory, which never grows */
   constructor(
@@ -44,16 +46,17 @@ export class CpuState {
     readonly base: number,
   ) {
     this.view = new DataView(memory);
+    this.words = new Int32Array(memory);
   }
 
   u32(offset: number): number {
-    return this.view.getUint32(this.base + offset, true);
+    return this.words[(this.base + offset) >> 2]! >>> 0;
   }
   i32(offset: number): number {
-    return this.view.getInt32(this.base + offset, true);
+    return this.words[(this.base + offset) >> 2]!;
   }
   setU32(offset: number, value: number): void {
-    this.view.setUint32(this.base + offset, value, true);
+    this.words[(this.base + offset) >> 2] = value;
   }
   u64(offset: number): bigint {
     return this.view.getBigUint64(this.base + offset, true);

@@ -21,6 +21,7 @@ import type { Intercepts } from "./intercepts.js";
 import type { LinearMemory } from "./linear-memory.js";
 import { type CodePages, Mmu } from "./mmu.js";
 import { ModeNumbers, updateMode } from "./mode.js";
+import type { StoredMsr } from "./msr/msr-file.js";
 import type { Pmu } from "./pmu/pmu.js";
 import { checkSegment } from "./segment-check.js";
 import { readGuestMsr, writeGuestMsr } from "./vmx/apic-msrs.js";
@@ -29,6 +30,7 @@ import { Activity, type PhysicalMemory, type VmxProcessor } from "./vmx/entry-pr
 import { Guest } from "./vmx/events.js";
 import { instructionBytes, PhysicalAccess } from "./vmx/exit-memory.js";
 import { ExitReason } from "./vmx/exit-reason.js";
+import { TscOffset } from "./vmx/tsc-offset.js";
 import type { VmxOperation } from "./vmx/vmx-unit.js";
 
 /**
@@ -59,6 +61,7 @@ export interface CpuParts {
 /** The registers that live outside the state block. */
 export interface MsrAccess {
   read(index: number): bigint;
+  stored?(index: number): Readonly<StoredMsr> | undefined;
   write(index: number, value: bigint): void;
 }
 
@@ -105,8 +108,7 @@ export class Cpu implements VmxProcessor {
   /** Present where the model has VMX, and used only there; set by whoever puts the PC together (vmx/create.ts). */
   vmx!: VmxOperation;
   readonly physicalMemory: PhysicalMemory;
-  /** TSC minus ticks, without a guest's offset, while a guest runs. */
-  private ownTscOffset = 0n;
+  readonly tscOffset: TscOffset;
   /** Events the processor has taken, for `--stats`. */
   readonly counts = { exceptions: 0, interrupts: 0, vmExits: 0 };
 
@@ -128,11 +130,14 @@ export class Cpu implements VmxProcessor {
   /** See {@link execute}. */
   private mayEndEarly = false;
   private slowOperations = 0;
+  /** The VM exit that has stopped the instruction that runs. */
+  private instead: VmExit | undefined;
   private readonly modeNumbers = new ModeNumbers();
   private modeGeneration = 0;
 
   constructor(private readonly parts: CpuParts) {
     this.state = new CpuState(parts.memory.buffer, parts.stateAt);
+    this.tscOffset = new TscOffset(this.state, this.guest);
     this.physical = parts.physical;
     this.ports = parts.ports;
     this.features = parts.features;
@@ -208,18 +213,9 @@ export class Cpu implements VmxProcessor {
     this.state.setNumber(S.SLICE_END, tick);
   }
 
-  /** TSC minus ticks (IA32_TSC_ADJUST, WRMSR), without what a guest's VMCS adds. */
-  get tscOffset(): bigint {
-    return this.guest.active ? this.ownTscOffset : BigInt.asIntN(64, this.state.u64(S.TSC_OFFSET));
-  }
-  set tscOffset(value: bigint) {
-    this.ownTscOffset = value;
-    this.state.setU64(S.TSC_OFFSET, BigInt.asUintN(64, value + this.guest.tscOffset));
-  }
-
   /** The time-stamp counter of the processor itself, whatever a guest sees. */
   ownTsc(): bigint {
-    return BigInt.asUintN(64, BigInt(this.now()) + this.tscOffset);
+    return BigInt.asUintN(64, BigInt(this.now()) + this.tscOffset.own);
   }
 
   /** The current tick, exact also while an instruction runs. */
@@ -425,7 +421,7 @@ export class Cpu implements VmxProcessor {
   }
 
   /** Keeps the flag that generated code looks at. */
-  private noteInterrupts(): void {
+  noteInterrupts(): void {
     const pending = this.nmiPending || this.interruptPending || this.guest.watchesInterruptFlag;
     this.state.setU32(S.INTERRUPT_PENDING, pending ? 1 : 0);
   }
@@ -514,7 +510,18 @@ export class Cpu implements VmxProcessor {
     return this.debugger.breaksAt((BigInt(high >>> 0) << 32n) | BigInt(low >>> 0));
   }
 
+  exitInstead(exit: VmExit): void {
+    this.instead = exit;
+    this.state.setU32(S.PENDING, S.Pending.stop);
+  }
+
   stopsHere(): boolean {
+    const { instead } = this;
+    if (instead !== undefined) {
+      this.instead = undefined;
+      this.vmExit(instead);
+      return true;
+    }
     const { linearRip } = this.state;
     if (!this.debugger.breaksAt(linearRip)) return false;
     this.debugger.reached(linearRip);
@@ -611,7 +618,8 @@ export class Cpu implements VmxProcessor {
   }
 
   accessRightsChanged(): void {
-    this.mmu.selectView();
+    this.mmu.selectPrivilege();
+    if (this.pmu?.watchesPrivilege) this.pmu.privilegeChanged();
   }
 
   loadPdptes(cr3: bigint): boolean {
@@ -639,17 +647,16 @@ export class Cpu implements VmxProcessor {
     return this.guest.active ? this.guest.tsc(this.ownTsc()) : this.ownTsc();
   }
 
-  tscChanged(): void {
-    if (this.guest.active) this.ownTscOffset = BigInt.asIntN(64, this.state.u64(S.TSC_OFFSET));
-    this.tscOffset = this.ownTscOffset;
-  }
-
   cpuid(leaf: number, subleaf: number): CpuidResult {
     return this.parts.cpuid(leaf, subleaf);
   }
 
   instructionBytes(): Uint8Array {
     return instructionBytes(this.state, this.mmu, this.physicalMemory);
+  }
+
+  storedMsr(index: number): Readonly<StoredMsr> | undefined {
+    return this.msrs.stored?.(index);
   }
 
   readMsr(index: number): bigint {

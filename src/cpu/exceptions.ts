@@ -22,13 +22,16 @@ import { Fault } from "./fault.js";
 export function deliverOnce(context: CpuContext, event: CpuEvent): void {
   const { state } = context;
   context.delivering = event;
+  const { long } = state;
   if (!state.protectedMode) deliverReal(context, event);
   else if (state.longModeActive) deliverLong(context, event);
   else deliverProtected(context, event);
   context.delivering = undefined;
   state.setU32(SHADOW, 0);
   context.debug.cancelStep();
-  context.modeChanged();
+  // Handlers in long mode are 64-bit code.
+  if (long) context.accessRightsChanged();
+  else context.modeChanged();
 }
 
 /** CR2 and DR6 (SDM vol. 3, 4.7 and 18.2.3), written even where the exception ends as #DF; blocking of NMIs. */

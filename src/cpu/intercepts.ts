@@ -4,9 +4,11 @@
  *
  * Each method is called at the place the manuals give the exit in the order of checks: after the faults that
  * have priority over it (privilege, invalid operands), before those it has priority over (memory operands)
- * and before anything changes. A method leaves for the hypervisor by throwing; returning means "go on".
+ * and before anything changes. A method leaves for the hypervisor by throwing; returning means "go on". Port accesses are
+ * so frequent in guests, and an exception so dear, that {@link Intercepts.port} says what is to happen instead.
  */
 import type { CpuEvent } from "./event.js";
+import type { VmExit } from "./vmx/contract.js";
 
 /** Instructions that are intercepted as a whole. Names are the manuals' mnemonics. */
 export type InterceptedInstruction =
@@ -67,7 +69,8 @@ export interface Intercepts {
    */
   writeControlRegister(register: 0 | 3 | 4 | 8, value: bigint, by: "mov" | "lmsw" | "clts"): bigint;
   debugRegister(register: number, write: boolean): void;
-  port(access: PortAccess): void;
+  /** Returns the VM exit that takes the place of the access, if there is one: see {@link CpuContext.exitInstead}. */
+  port(access: PortAccess): VmExit | undefined;
   msr(index: number, write: boolean): void;
   /** An event is about to be delivered; `during` is the one whose delivery raised it, if any. Exceptions and NMI only. */
   exception(event: CpuEvent, during: CpuEvent | undefined): void;

@@ -32,6 +32,7 @@ export function interruptReturn(context: CpuContext, operandSize: number): numbe
   const { state } = context;
   const couldInterrupt = state.flag(Flag.IF);
   const wasBlocked = context.nmiBlocked;
+  const { long } = state;
   // An IRET that faults unblocks NMIs too (SDM vol. 3, 6.7.1).
   context.nmiBlocked = false;
   if (!state.protectedMode) returnReal(context, operandSize);
@@ -45,7 +46,8 @@ export function interruptReturn(context: CpuContext, operandSize: number): numbe
     return Control.leave;
   } else returnProtected(context, operandSize);
   if (state.flag(Flag.RF)) context.debug.resumeLoaded();
-  context.modeChanged();
+  if (long && state.long) context.accessRightsChanged();
+  else context.modeChanged();
   checkVirtualInterrupt(context);
   return wasBlocked ? Control.leave : continueAfterFlags(state, couldInterrupt);
 }

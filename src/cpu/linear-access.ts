@@ -144,9 +144,13 @@ export abstract class LinearAccess implements LinearMemory {
   }
 
   readShort(low: number, high: number, size: 2 | 4, privilege: Privilege): number {
-    const value = this.read(join(low, high), size, privilege);
     this.upper = 0;
-    return lowHalf(value);
+    if ((low & 0xfff) <= 4096 - size && !this.watching) {
+      const host = this.locate(low, this.wide ? high : 0, false, privilege);
+      if (host !== NOT_RAM)
+        return size === 2 ? this.view.getUint16(host, true) : this.view.getInt32(host, true);
+    }
+    return lowHalf(this.read(join(low, high), size, privilege));
   }
 
   writeHalves(low: number, high: number, valueLow: number, valueHigh: number, privilege: Privilege): void {

@@ -4,6 +4,7 @@ import { Control } from "../isa/helper.js";
 import { PKRU, XCR0 } from "../isa/state.js";
 import type { CpuContext } from "./context.js";
 import { Fault } from "./fault.js";
+import { highHalf, join, lowHalf } from "./halves.js";
 import { Cr4 } from "./mmu.js";
 import { requireRing0 } from "./privilege.js";
 
@@ -18,13 +19,13 @@ const Xcr0 = { x87: 1n, sse: 2n, avx: 4n } as const;
 /** EDX:EAX as one number. */
 function pair(context: CpuContext): bigint {
   const { state } = context;
-  return (BigInt(state.gpr32(Register.RDX)) << 32n) | BigInt(state.gpr32(Register.RAX));
+  return join(state.gpr32(Register.RAX), state.gpr32(Register.RDX));
 }
 
 function setPair(context: CpuContext, value: bigint): void {
   const { state } = context;
-  state.setGpr32(Register.RAX, Number(value & 0xffff_ffffn));
-  state.setGpr32(Register.RDX, Number((value >> 32n) & 0xffff_ffffn));
+  state.setGpr32(Register.RAX, lowHalf(value));
+  state.setGpr32(Register.RDX, highHalf(value));
 }
 
 export function cpuid(context: CpuContext): void {

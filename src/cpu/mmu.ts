@@ -23,6 +23,7 @@ import { WalkExplainer, type WalkExplanation, type WalkQuestion } from "./paging
 import { FORMAT_4LEVEL } from "./paging/formats.js";
 import { PhysicalStructures } from "./paging/structures.js";
 import { LinearTranslator } from "./paging/translator.js";
+import { SpaceViews } from "./space-views.js";
 import { NO_EPT, type TlbView, TlbViewPool, VIEW_BYTES } from "./tlb-view.js";
 import type { ApicAccessPage, GuestTranslation } from "./vmx/ept-guest.js";
 import { EptOperation } from "./vmx/ept-operation.js";
@@ -51,10 +52,8 @@ export class Mmu extends LinearAccess implements TlbControl {
   private current!: TlbView;
   /** Of the current view: accesses of 2, 4 and 8 bytes have to be aligned. */
   private checksAlignment = false;
-  /** Key of the current address space and mode; that of a view is this plus {@link USER} and {@link AC}. */
-  private spaceKey = -1;
-  /** The views of the current address space and mode, as far as they are needed. */
-  private readonly siblings: (TlbView | undefined)[] = [undefined, undefined, undefined, undefined];
+  /** The views of the current address space and mode, by {@link USER} and {@link AC}. */
+  private readonly siblings: SpaceViews;
   onDataAccess: AccessWatcher | undefined;
   /** No translation of this page may be entered in a TLB (data breakpoints). Indexed by pageNumber. */
   readonly watchedPages = new Set<number>();
@@ -69,6 +68,7 @@ export class Mmu extends LinearAccess implements TlbControl {
   ) {
     super(state, physical, code);
     this.pool = new TlbViewPool(state.memory, viewsAt, VIEW_COUNT);
+    this.siblings = new SpaceViews(this.pool);
     const structures = new PhysicalStructures(state.memory, physical, code);
     this.translator = new LinearTranslator(state, structures, physicalBits, page1g);
     this.bounce = new BounceBuffer(state, physical, code);
@@ -109,13 +109,15 @@ export class Mmu extends LinearAccess implements TlbControl {
 
   /** Points the state at the view of the current address space and privilege (CPL and, with SMAP, EFLAGS.AC). */
   selectView(): void {
-    const { state } = this;
     // Below 2^53: 10 bits of rules, 12 of PCID, 2 of privilege.
     const key = (this.operation.space.id * 0x400 + this.translator.rulesKey) * 0x4000 + this.pcid * 4;
-    if (key !== this.spaceKey) {
-      this.spaceKey = key;
-      this.siblings.fill(undefined);
-    }
+    this.siblings.select(key);
+    this.selectPrivilege();
+  }
+
+  /** The same when only the privilege (or PKRU) can have changed. */
+  selectPrivilege(): void {
+    const { state } = this;
     this.checksAlignment = state.cpl === 3 && this.alignmentMatters();
     const user = this.checksAlignment ? USER | AC : USER;
     const view = this.sibling(state.cpl === 3 ? user : this.smapSuspended());
@@ -137,12 +139,7 @@ export class Mmu extends LinearAccess implements TlbControl {
   }
 
   private sibling(privilege: number): TlbView {
-    let view = this.siblings[privilege];
-    if (view === undefined) {
-      view = this.pool.get(this.spaceKey + privilege, this.pcid, this.operation.space);
-      this.siblings[privilege] = view;
-    }
-    return view;
+    return this.siblings.get(privilege, this.pcid, this.operation.space);
   }
 
   /** VM entry: what is translated from now on is the guest's. The caller loads control registers and calls {@link modeChanged}. */
@@ -180,7 +177,7 @@ export class Mmu extends LinearAccess implements TlbControl {
   private flushViews(which: (view: TlbView) => boolean): void {
     this.pool.flush(which);
     this.current.touched = true;
-    for (const view of this.siblings) if (view !== undefined) view.touched = true;
+    this.siblings.touch();
   }
   private flushVpid(vpid: number): void {
     this.flushViews((view) => view.vpid === vpid);

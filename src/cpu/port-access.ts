@@ -7,6 +7,7 @@ import type { CpuContext } from "./context.js";
 import { Rights, SegmentIndex } from "./cpu-state.js";
 import { linearAdd } from "./descriptor-table.js";
 import { Fault } from "./fault.js";
+import type { VmExit } from "./vmx/contract.js";
 
 export type PortSize = 1 | 2 | 4;
 
@@ -39,11 +40,17 @@ export function requirePort(context: CpuContext, port: number, size: PortSize): 
   if (((bits >> (port & 7)) & ((1 << size) - 1)) !== 0) throw refused;
 }
 
+/** Whether a VM exit takes the place of the access. */
+export function leaves(context: CpuContext, exit: VmExit | undefined): boolean {
+  if (exit !== undefined) context.exitInstead(exit);
+  return exit !== undefined;
+}
+
 /** IN. @param immediate the port number is part of the instruction */
 export function portIn(context: CpuContext, operand: number, size: PortSize, immediate: boolean): number {
   const port = operand & 0xffff;
   requirePort(context, port, size);
-  context.intercepts?.port({ port, size, write: false, immediate });
+  if (leaves(context, context.intercepts?.port({ port, size, write: false, immediate }))) return 0;
   context.debug.portBreakpoint(port, size);
   const value = context.ports.read(port, size);
   context.wait(PORT_TICKS);
@@ -60,7 +67,7 @@ export function portOut(
 ): void {
   const port = operand & 0xffff;
   requirePort(context, port, size);
-  context.intercepts?.port({ port, size, write: true, immediate });
+  if (leaves(context, context.intercepts?.port({ port, size, write: true, immediate }))) return;
   context.debug.portBreakpoint(port, size);
   context.ports.write(port, size, size === 4 ? value >>> 0 : value & (size === 2 ? 0xffff : 0xff));
   context.wait(PORT_TICKS);

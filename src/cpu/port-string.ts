@@ -4,7 +4,7 @@
  */
 import { Register } from "../isa/emit.js";
 import type { CpuContext } from "./context.js";
-import { PORT_TICKS, type PortSize, requirePort } from "./port-access.js";
+import { leaves, PORT_TICKS, type PortSize, requirePort } from "./port-access.js";
 
 /** How the instruction accesses: one word of the helpers' parameters. */
 export const StringAccess = {
@@ -22,8 +22,15 @@ export function checkPortString(context: CpuContext, access: number): void {
   requirePort(context, portOf(context), (access & StringAccess.size) as PortSize);
 }
 
-function intercept(context: CpuContext, port: number, access: number, write: boolean, linear: bigint): void {
-  context.intercepts?.port({
+/** Whether a VM exit takes the place of the element. */
+function intercepted(
+  context: CpuContext,
+  port: number,
+  access: number,
+  write: boolean,
+  linear: bigint,
+): boolean {
+  const exit = context.intercepts?.port({
     port,
     size: (access & StringAccess.size) as PortSize,
     write,
@@ -34,6 +41,7 @@ function intercept(context: CpuContext, port: number, access: number, write: boo
       linear,
     },
   });
+  return leaves(context, exit);
 }
 
 /** INS: one element from the port in DX to memory. */
@@ -42,7 +50,7 @@ export function portStringIn(context: CpuContext, operand: bigint, access: numbe
   const linear = BigInt.asUintN(64, operand);
   const port = portOf(context);
   const size = (access & StringAccess.size) as PortSize;
-  intercept(context, port, access, false, linear);
+  if (intercepted(context, port, access, false, linear)) return;
   // Reading a port has effects, so the memory must be known to be writable before.
   memory.probeWrite(linear, size);
   context.debug.dataBreakpoint(linear, size, true);
@@ -56,7 +64,7 @@ export function portStringOut(context: CpuContext, operand: bigint, access: numb
   const linear = BigInt.asUintN(64, operand);
   const port = portOf(context);
   const size = (access & StringAccess.size) as PortSize;
-  intercept(context, port, access, true, linear);
+  if (intercepted(context, port, access, true, linear)) return;
   const value = context.memory.read(linear, size);
   context.debug.dataBreakpoint(linear, size, false);
   context.debug.portBreakpoint(port, size);

@@ -50,7 +50,8 @@ export function systemCall(context: CpuContext): number {
   const selector = state.u32(STAR + 4) & 0xfffc;
   if (!state.longModeActive) return legacySystemCall(context, selector);
   const flags = state.rflags & ~Flag.RF;
-  const target = state.long ? LSTAR : CSTAR;
+  const { long } = state;
+  const target = long ? LSTAR : CSTAR;
   state.copy64(NEXT_RIP, GPR + Register.RCX * 8);
   state.setGpr32(R11, flags);
   state.rflags = flags & ~state.u32(FMASK);
@@ -58,7 +59,8 @@ export function systemCall(context: CpuContext): number {
   flatStack(state, selector + 8, 0);
   state.cpl = 0;
   state.copy64(target, RIP);
-  context.modeChanged();
+  if (long) context.accessRightsChanged();
+  else context.modeChanged();
   return concludeStep(context, Control.jump);
 }
 
@@ -92,6 +94,7 @@ export function systemReturn(context: CpuContext, operandSize: number): number {
   requireRing0(context);
   const { state } = context;
   const couldInterrupt = state.flag(Flag.IF);
+  const staysLong = operandSize === 64 && state.long;
   const selector = state.u32(STAR + 4) >>> 16;
   const rcx = GPR + Register.RCX * 8;
   if (operandSize === 64 && state.longModeActive) {
@@ -109,6 +112,7 @@ export function systemReturn(context: CpuContext, operandSize: number): number {
   if (state.longModeActive) state.rflags = (state.gpr32(R11) & SYSRET_FLAGS) | 2;
   else state.setFlag(Flag.IF, true);
   state.cpl = 3;
-  context.modeChanged();
+  if (staysLong) context.accessRightsChanged();
+  else context.modeChanged();
   return concludeStep(context, continueAfterFlags(state, couldInterrupt));
 }

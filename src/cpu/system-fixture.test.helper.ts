@@ -13,6 +13,7 @@ import { highHalf, join, lowHalf } from "./halves.js";
 import type { Intercepts } from "./intercepts.js";
 import type { LinearMemory, Privilege } from "./linear-memory.js";
 import { writeSegment } from "./segment-write.js";
+import type { VmExit } from "./vmx/contract.js";
 
 const MEMORY_AT = 0x2000;
 const MEMORY_SIZE = 0x10_0000;
@@ -93,6 +94,9 @@ export class TestMemory implements LinearMemory {
 }
 
 export class TestCpu implements CpuContext {
+  exitInstead(exit: VmExit): void {
+    throw exit;
+  }
   readonly alone = true;
   readonly state: CpuState;
   readonly memory: TestMemory;

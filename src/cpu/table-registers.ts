@@ -1,18 +1,18 @@
 /** SGDT, SIDT, LGDT and LIDT (SDM vol. 2). */
 import { Vector } from "../isa/emit.js";
 import { GDTR_BASE, GDTR_LIMIT, IDTR_BASE, IDTR_LIMIT } from "../isa/state.js";
-import { isCanonical } from "./canonical.js";
+import { isCanonicalHigh } from "./canonical.js";
 import type { CpuContext } from "./context.js";
 import { Fault } from "./fault.js";
+import { carry, highHalf, lowHalf } from "./halves.js";
 import { requireRing0, requireUserModeInstructions } from "./privilege.js";
 
 /** Which register: the values that the helpers take. */
 export const TableRegister = { GDTR: 0, IDTR: 1 } as const;
 
-const fields = (which: number) =>
-  which === TableRegister.GDTR
-    ? { base: GDTR_BASE, limit: GDTR_LIMIT }
-    : { base: IDTR_BASE, limit: IDTR_LIMIT };
+const GDTR = { base: GDTR_BASE, limit: GDTR_LIMIT } as const;
+const IDTR = { base: IDTR_BASE, limit: IDTR_LIMIT } as const;
+const fields = (which: number) => (which === TableRegister.GDTR ? GDTR : IDTR);
 
 /** Bytes of the pseudo-descriptor: a 16-bit limit and a base of 32 or 64 bits. */
 const sizeOf = (context: CpuContext): 6 | 10 => (context.state.long ? 10 : 6);
@@ -35,14 +35,22 @@ export function loadTable(context: CpuContext, which: number, linear: bigint, op
   requireRing0(context);
   context.intercepts?.instruction(which === TableRegister.GDTR ? "lgdt" : "lidt", linear);
   const { state, memory } = context;
-  const tableLimit = Number(memory.read(BigInt.asUintN(64, linear), 2));
-  const baseAt = BigInt.asUintN(64, linear + 2n);
-  let address: bigint;
+  const low = lowHalf(linear);
+  const high = highHalf(linear);
+  const tableLimit = memory.readShort(low, high, 2, "current");
+  const baseLow = (low + 2) | 0;
+  const baseHigh = (high + carry(low, 2)) | 0;
+  let address: number;
+  let upper = 0;
   if (state.long) {
-    address = memory.read(baseAt, 8);
-    if (!isCanonical(state, address)) throw new Fault(Vector.GP, 0);
-  } else address = memory.read(baseAt, 4) & (operandSize === 16 ? 0xff_ffffn : 0xffff_ffffn);
+    address = memory.readHalves(baseLow, baseHigh, "current");
+    upper = memory.upper;
+    if (!isCanonicalHigh(state, upper)) throw new Fault(Vector.GP, 0);
+  } else {
+    address = memory.readShort(baseLow, baseHigh, 4, "current");
+    if (operandSize === 16) address &= 0xff_ffff;
+  }
   const { base, limit } = fields(which);
   state.setU32(limit, tableLimit);
-  state.setU64(base, address);
+  state.setHalves(base, address, upper);
 }

@@ -272,9 +272,14 @@ export class TlbViewPool {
       view.eptRoot = space.eptRoot;
       this.byKey.set(key, view);
     }
+    this.use(view);
+    return view;
+  }
+
+  /** A view is in use again. */
+  use(view: TlbView): void {
     view.touched = true;
     view.lastUse = ++this.clock;
-    return view;
   }
 
   /** All views that can hold something. */

@@ -15,13 +15,15 @@ export const EMPTY_PAGE_AT = 0x1f000;
 export const VIEWS_AT = 0x20000;
 /** Counters of executed shapes, 8 bytes each; used by `npm run profile:shapes` only. */
 export const COUNTERS_AT = 16 * MIB - 0x20000;
+/** What a VMCS looks like, for generated code: 64 KiB. */
+export const VMCS_LAYOUT_AT = COUNTERS_AT - 0x10000;
 /** Decoded records. */
 export const ARENA_AT = 16 * MIB;
 export const ARENA_SIZE = 64 * MIB;
 /** Guest RAM. */
 export const RAM_AT = ARENA_AT + ARENA_SIZE;
 
-if (STATE_AT + STATE_SIZE > EMPTY_PAGE_AT || VIEWS_AT + MMU_BYTES > ARENA_AT) {
+if (STATE_AT + STATE_SIZE > EMPTY_PAGE_AT || VIEWS_AT + MMU_BYTES > VMCS_LAYOUT_AT) {
   throw new Error("the regions of the machine's memory overlap");
 }
 

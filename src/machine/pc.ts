@@ -43,6 +43,7 @@ import {
   STATE_AT,
   splitRam,
   VIEWS_AT,
+  VMCS_LAYOUT_AT,
 } from "./memory-layout.js";
 
 export interface PcOptions {
@@ -134,7 +135,7 @@ export class Pc {
     const { cpu } = this;
     // INIT resets this, the only processor.
     cpu.onInit = () => events.reset();
-    if (model.features.has("vmx")) cpu.vmx = createVmx(cpu, cpu.mmu, model, this.physical);
+    if (model.features.has("vmx")) cpu.vmx = createVmx(cpu, cpu.mmu, model, this.physical, VMCS_LAYOUT_AT);
     this.timeline = new Timeline(() => cpu.now());
     this.apic = new LocalApic({
       id: 0,
@@ -159,7 +160,7 @@ export class Pc {
       model,
       tsc: () => cpu.ownTsc(),
       setTsc: (value) => {
-        cpu.tscOffset = value - BigInt(cpu.now());
+        cpu.tscOffset.own = value - BigInt(cpu.now());
         this.apic.tscChanged();
       },
       apic: this.apic,

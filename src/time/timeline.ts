@@ -80,11 +80,14 @@ export class Timeline {
 
   /** @internal */
   move(event: QueuedEvent, at: number): void {
+    const before = this.deadline;
+    const wasFirst = event.at === before;
     event.at = at;
     event.order = this.sequence++;
-    const before = this.deadline;
-    this.refresh();
-    if (this.deadline < before) this.onEarlier?.();
+    if (at < before) {
+      this.deadline = at;
+      this.onEarlier?.();
+    } else if (wasFirst && at !== before) this.refresh();
   }
 
   private refresh(): void {

@@ -2,6 +2,7 @@
  * Memory-type MSRs: MTRRs and PAT (SDM vol. 3, 12.11 and 12.12; APM vol. 2, 7.7 and 7.8). vt86 has no caches, so the
  * types have no effect; what may be written there is checked all the same.
  */
+import { highHalf, lowHalf } from "../halves.js";
 import { Msr } from "./architectural.js";
 import { ALL_BITS, type MsrAccess, type MsrRow } from "./row.js";
 
@@ -9,25 +10,28 @@ export const VARIABLE_MTRRS = 8;
 
 export const MemoryType = { UC: 0, WC: 1, WT: 4, WP: 5, WB: 6, UCminus: 7 } as const;
 
-const MTRR_TYPES = new Set<number>([
-  MemoryType.UC,
-  MemoryType.WC,
-  MemoryType.WT,
-  MemoryType.WP,
-  MemoryType.WB,
-]);
-const PAT_TYPES = new Set<number>([...MTRR_TYPES, MemoryType.UCminus]);
+/** Bit masks of the types. */
+const MTRR_TYPES =
+  (1 << MemoryType.UC) |
+  (1 << MemoryType.WC) |
+  (1 << MemoryType.WT) |
+  (1 << MemoryType.WP) |
+  (1 << MemoryType.WB);
+const PAT_TYPES = MTRR_TYPES | (1 << MemoryType.UCminus);
+const TYPES = 8;
+
+const isType = (value: number, types: number): boolean => value < TYPES && ((types >>> value) & 1) !== 0;
 
 /** PA0 to PA7: WB WT UC- UC, twice. */
 export const PAT_RESET = 0x0007_0406_0007_0406n;
 
 /** Each of the eight bytes, less the bits in `drop`, is one of `types`. */
-function everyByte(value: bigint, types: ReadonlySet<number>, drop = 0): boolean {
-  const low = Number(value & 0xffff_ffffn);
-  const high = Number(value >> 32n);
+function everyByte(value: bigint, types: number, drop = 0): boolean {
+  const low = lowHalf(value);
+  const high = highHalf(value);
   for (let shift = 0; shift < 32; shift += 8) {
-    if (!types.has((low >>> shift) & 0xff & ~drop)) return false;
-    if (!types.has((high >>> shift) & 0xff & ~drop)) return false;
+    if (!isType((low >>> shift) & 0xff & ~drop, types)) return false;
+    if (!isType((high >>> shift) & 0xff & ~drop, types)) return false;
   }
   return true;
 }
@@ -35,7 +39,7 @@ function everyByte(value: bigint, types: ReadonlySet<number>, drop = 0): boolean
 /** AMD's RdMem and WrMem in the fixed-range registers. */
 const RD_WR_MEM = 0x18;
 
-const typeIn = (value: bigint): boolean => MTRR_TYPES.has(Number(value & 0xffn));
+const typeIn = (value: bigint): boolean => isType(lowHalf(value) & 0xff, MTRR_TYPES);
 
 /** Address bits from 12 up to the physical width. */
 const frame = (bits: number): bigint => (1n << BigInt(bits)) - 0x1000n;

@@ -5,6 +5,7 @@
  * a place for them, else here. Every failed check is #GP(0), and then nothing has changed.
  */
 import { Fault } from "../fault.js";
+import { highHalf, join, lowHalf } from "../halves.js";
 import type { CpuModel } from "../models/model.js";
 import { AMD } from "./amd.js";
 import { ARCHITECTURAL, Msr } from "./architectural.js";
@@ -24,9 +25,21 @@ export interface MsrState {
 
 const VERSION = 1;
 
-/** A row of this model with its properties worked out. */
+/** A value by its halves, signed as bit operations have them. */
+export interface StoredMsr {
+  low: number;
+  high: number;
+}
+
+/** A row of this model with its properties worked out; all of one shape, so that they are found quickly. */
 interface Register {
   readonly row: MsrRow;
+  readonly at: MsrRow["at"];
+  readonly access: MsrRow["access"];
+  readonly read: MsrRow["read"];
+  readonly write: MsrRow["write"];
+  readonly legal: MsrRow["legal"];
+  readonly written: MsrRow["written"];
   readonly reset: bigint;
   readonly writable: bigint;
   readonly ignored: bigint;
@@ -49,7 +62,7 @@ export function* indices(row: MsrRow): Generator<number> {
 
 export class MsrFile {
   readonly #registers = new Map<number, Register>();
-  readonly #values = new Map<number, bigint>();
+  readonly #values = new Map<number, StoredMsr>();
   readonly #access: MsrAccess;
   /** How often programs asked for MSRs that do not exist. */
   unknownCount = 0;
@@ -70,6 +83,12 @@ export class MsrFile {
       if (!exists(row, model)) continue;
       const register: Register = {
         row,
+        at: row.at,
+        access: row.access,
+        read: row.read,
+        write: row.write,
+        legal: row.legal,
+        written: row.written,
         reset: of(row.reset, model, 0n),
         writable: of(row.writable, model, ALL_BITS),
         ignored: of(row.ignored, model, 0n),
@@ -77,7 +96,7 @@ export class MsrFile {
       for (const index of indices(row)) {
         if (this.#registers.has(index)) throw new Error(`MSR ${index.toString(16)} is described twice`);
         this.#registers.set(index, register);
-        if (row.at === undefined && row.read === undefined) this.#values.set(index, register.reset);
+        if (row.at === undefined && row.read === undefined) this.#keep(index, register.reset);
       }
     }
   }
@@ -94,26 +113,28 @@ export class MsrFile {
 
   /** RDMSR. @param index ECX. Throws #GP(0). */
   read(index: number): bigint {
-    const { row } = this.#find(index, false);
-    if (row.access === "wo") throw new Fault(GENERAL_PROTECTION);
-    return row.read === undefined ? this.peek(index) : row.read(this.#access, index >>> 0);
+    const register = this.#find(index, false);
+    if (register.access === "wo") throw new Fault(GENERAL_PROTECTION);
+    return register.read === undefined
+      ? this.#valueOf(register, index)
+      : register.read(this.#access, index >>> 0);
   }
 
   /** WRMSR. @param index ECX @param value EDX:EAX, unsigned. Throws #GP(0). */
   write(index: number, value: bigint): void {
     const register = this.#find(index, true);
-    const { row, writable } = register;
-    if (row.access === "ro") throw new Fault(GENERAL_PROTECTION);
+    const { access, writable, legal, write, written } = register;
+    if (access === "ro") throw new Fault(GENERAL_PROTECTION);
     let stored = value;
     if (writable !== ALL_BITS) {
-      const old = this.peek(index);
+      const old = this.#valueOf(register, index);
       if (((old ^ value) & ~writable & ~register.ignored) !== 0n) throw new Fault(GENERAL_PROTECTION);
       stored = (old & ~writable) | (value & writable);
     }
-    if (row.legal?.(value, this.#access, index >>> 0) === false) throw new Fault(GENERAL_PROTECTION);
-    if (row.write !== undefined) row.write(stored, this.#access, index >>> 0);
-    else this.poke(index, stored);
-    row.written?.(this.#access);
+    if (legal?.(value, this.#access, index >>> 0) === false) throw new Fault(GENERAL_PROTECTION);
+    if (write !== undefined) write(stored, this.#access, index >>> 0);
+    else this.#change(register, index, stored);
+    written?.(this.#access);
   }
 
   #find(index: number, write: boolean): Register {
@@ -126,17 +147,39 @@ export class MsrFile {
 
   /** Stored value, past hooks and checks; 0 if the model does not have it. For VM entry and exit, and debuggers. */
   peek(index: number): bigint {
-    const at = this.#registers.get(index >>> 0)?.row.at;
-    return at === undefined ? (this.#values.get(index >>> 0) ?? 0n) : this.context.state.u64(at);
+    const register = this.#registers.get(index >>> 0);
+    return register === undefined ? 0n : this.#valueOf(register, index);
+  }
+
+  #valueOf({ at }: Register, index: number): bigint {
+    if (at !== undefined) return this.context.state.u64(at);
+    const stored = this.#values.get(index >>> 0);
+    return stored === undefined ? 0n : join(stored.low, stored.high);
+  }
+
+  /** The value of an MSR that lies here and is read as it lies: for VM entry and exit, which see it often. */
+  stored(index: number): Readonly<StoredMsr> | undefined {
+    return this.#values.get(index);
+  }
+
+  #keep(index: number, value: bigint): void {
+    const stored = this.#values.get(index);
+    if (stored === undefined) this.#values.set(index, { low: lowHalf(value), high: highHalf(value) });
+    else {
+      stored.low = lowHalf(value);
+      stored.high = highHalf(value);
+    }
   }
 
   /** Changes a stored value past hooks and checks; nothing happens if the model does not have it. */
   poke(index: number, value: bigint): void {
-    const row = this.#registers.get(index >>> 0)?.row;
-    if (row === undefined) return;
-    if (row.at === undefined) {
-      if (row.read === undefined) this.#values.set(index >>> 0, value);
-    } else this.context.state.setU64(row.at, value);
+    const register = this.#registers.get(index >>> 0);
+    if (register !== undefined) this.#change(register, index, value);
+  }
+
+  #change({ at, read }: Register, index: number, value: bigint): void {
+    if (at !== undefined) this.context.state.setU64(at, value);
+    else if (read === undefined) this.#keep(index >>> 0, value);
   }
 
   /** IA32_TSC_AUX, as RDTSCP and RDPID read it. */
@@ -176,6 +219,7 @@ export class MsrFile {
 
   save(): MsrState {
     const values = [...this.#values]
+      .map(([index, { low, high }]) => [index, join(low, high)] as const)
       .filter(([index, value]) => value !== this.#registers.get(index)!.reset)
       .map(([index, value]) => [index, value.toString(16)] as const);
     return { version: VERSION, values };
@@ -187,7 +231,7 @@ export class MsrFile {
         `The saved state of the MSRs has version ${saved.version}, but this vt86 reads version ${VERSION}: take the snapshot again with this vt86.`,
       );
     }
-    for (const index of this.#values.keys()) this.#values.set(index, this.#registers.get(index)!.reset);
+    for (const index of this.#values.keys()) this.#keep(index, this.#registers.get(index)!.reset);
     for (const [index, value] of saved.values) this.poke(index, BigInt(`0x${value}`));
   }
 }

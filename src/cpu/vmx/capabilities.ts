@@ -2,6 +2,7 @@
  * What the VMX of a CPU model can do, worked out from the table of controls, and the MSRs that tell software
  * (SDM vol. 3, appendix A). Whoever asks whether a control may be set asks here, so MSRs and checks agree.
  */
+import { VmcsWord } from "../../isa/state.js";
 import { cr4Mask, eferMask } from "../models/derive.js";
 import type { CpuModel } from "../models/model.js";
 import type { MsrRow } from "../msr/row.js";
@@ -17,6 +18,7 @@ import {
   VMX_LEVELS,
 } from "./controls.js";
 import { HIGH_HALF, VMCS_FIELDS } from "./fields.js";
+import { fieldBits, fieldOffset } from "./vmcs.js";
 
 /** Layout of the VMCS region (vmcs.ts). A new layout gets a new number. */
 export const VMCS_REVISION = 0x7686_0001;
@@ -187,6 +189,19 @@ export class VmxCapabilities {
   /** VMWRITE may change the field, which exists (SDM vol. 3, A.6). */
   fieldWritable(encoding: number): boolean {
     return (this.#fields[encoding]! & FIELD_WRITABLE) !== 0;
+  }
+
+  /** A {@link VmcsWord} for each encoding. */
+  layout(): Uint16Array {
+    const words = new Uint16Array(this.#fields.length);
+    for (let encoding = 0; encoding < words.length; encoding++) {
+      if (!this.fieldExists(encoding)) continue;
+      const writable = this.fieldWritable(encoding) ? VmcsWord.writable : 0;
+      const narrower = (64 - fieldBits(encoding)) / 16;
+      words[encoding] =
+        fieldOffset(encoding) | (narrower << VmcsWord.narrowerShift) | writable | VmcsWord.exists;
+    }
+    return words;
   }
 
   /** Values of the capability MSRs. */

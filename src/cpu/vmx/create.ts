@@ -12,6 +12,7 @@ import { VmxOperation, type VmxTranslations } from "./vmx-unit.js";
 /**
  * @param processor whose `vmx` the result is to become
  * @param translations its MMU
+ * @param layoutAt see {@link VmxParts.layoutAt}
  * @param onRuleFailed is told why a VM entry was refused
  */
 export function createVmx(
@@ -19,12 +20,14 @@ export function createVmx(
   translations: VmxTranslations,
   model: CpuModel,
   physical: PhysicalMap,
+  layoutAt?: number,
   onRuleFailed?: (failure: RuleFailure) => void,
 ): VmxOperation {
   const vmx: VmxOperation = new VmxOperation({
     processor,
     capabilities: new VmxCapabilities(model),
     physical,
+    layoutAt,
     translations,
     transitions: {
       enterGuest: (vmcs) => {

@@ -3,6 +3,7 @@
  * (SDM vol. 3, 25.6-25.8). Mostly they do not change before the next VM entry, either.
  */
 
+import { highHalf, lowHalf } from "../halves.js";
 import { ControlWords } from "./control-words.js";
 import { VmcsField } from "./fields.js";
 import { VmcsReads } from "./reads.js";
@@ -21,8 +22,10 @@ export class GuestControls extends ControlWords {
   readonly cr0Shadow: bigint;
   readonly cr4Mask: bigint;
   readonly cr4Shadow: bigint;
-  /** 0 without "use TSC offsetting". */
+  /** 0 without "use TSC offsetting"; its halves. */
   readonly tscOffset: bigint;
+  readonly tscOffsetLow: number;
+  readonly tscOffsetHigh: number;
   /** Undefined without "use TSC scaling". */
   readonly tscMultiplier: bigint | undefined;
   /** 0 without "enable VPID". */
@@ -55,6 +58,8 @@ export class GuestControls extends ControlWords {
     this.cr4Shadow = reads.wide(VmcsField.CR4_READ_SHADOW);
     const offsetting = this.hasPrimary("useTscOffsetting");
     this.tscOffset = offsetting ? reads.wide(VmcsField.TSC_OFFSET) : 0n;
+    this.tscOffsetLow = lowHalf(this.tscOffset);
+    this.tscOffsetHigh = highHalf(this.tscOffset);
     const scaling = offsetting && this.hasSecondary("useTscScaling");
     this.tscMultiplier = scaling ? reads.wide(VmcsField.TSC_MULTIPLIER) : undefined;
     this.vpid = this.hasSecondary("enableVpid") ? word(VmcsField.VPID) : 0;

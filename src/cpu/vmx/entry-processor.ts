@@ -5,10 +5,12 @@
 import type { Timeline } from "../../time/timeline.js";
 import type { Intercepts } from "../intercepts.js";
 import type { Mmu } from "../mmu.js";
+import type { StoredMsr } from "../msr/msr-file.js";
 import type { VmxCapabilities } from "./capabilities.js";
 import type { VmxContext, VmxUnit } from "./contract.js";
 import type { Guest } from "./events.js";
 import type { VmxObserver } from "./observer.js";
+import type { TscOffset } from "./tsc-offset.js";
 
 /** Guest-state activity (SDM vol. 3, 25.4.2). */
 export const Activity = { active: 0, hlt: 1, shutdown: 2, waitForSipi: 3 } as const;
@@ -46,19 +48,21 @@ export interface VmxProcessor extends VmxContext {
   /** An external interrupt waits. */
   readonly interruptPending: boolean;
   /** The processor's own time-stamp counter minus ticks: without the guest's offset. */
-  tscOffset: bigint;
+  readonly tscOffset: TscOffset;
   /** The current tick. */
   now(): number;
   /** The processor's own time-stamp counter. */
   ownTsc(): bigint;
-  /** Offset and scaling of the TSC begin or end. */
-  tscChanged(): void;
+  /** The MSR, where it is one that is read as it lies in a register file. */
+  storedMsr(index: number): Readonly<StoredMsr> | undefined;
   /** INTA: acknowledges the waiting external interrupt. */
   acknowledgeInterrupt(): number;
   /** EOI to the processor's own local APIC. */
   endOfInterrupt(): void;
   /** Makes the run loop look for events before the next instruction. */
   lookAgain(): void;
+  /** Interrupts that wait have, or no longer have, somebody who waits for them. */
+  noteInterrupts(): void;
   /** The bytes of the instruction that runs. */
   instructionBytes(): Uint8Array;
   /** VMX operation has ended: an INIT that it held back is taken. */

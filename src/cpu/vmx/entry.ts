@@ -3,9 +3,10 @@
  * event may be injected. The injection itself happens before the guest's first instruction, from the run loop, so that
  * what its delivery meets finds the guest as it is.
  */
-import { INTERCEPTING } from "../../isa/state.js";
+import { INTERCEPTING, TSC_OFFSET } from "../../isa/state.js";
 import { type CpuEvent, EventKind } from "../event.js";
 import type { VmxContext } from "./contract.js";
+import { PinControl } from "./controls.js";
 import { loadGuestPdptes, loadGuestState } from "./entry-load.js";
 import type { EntryPlan } from "./entry-plan.js";
 import { type Activity, processorOf, type VmxProcessor } from "./entry-processor.js";
@@ -30,7 +31,8 @@ export function enterGuest(context: VmxContext, vmcs: Vmcs): boolean {
   const processor = processorOf(context);
   const plan = processor.guest.plans.for(processor, vmcs);
   const { controls } = plan;
-  const ownTsc = controls.hasPin("activatePreemptionTimer") ? processor.ownTsc() : 0n;
+  const timed = (controls.pin & PinControl.activatePreemptionTimer) !== 0;
+  const tsc = timed ? processor.now() + processor.state.i32(TSC_OFFSET) : 0;
   processor.guest.begin(plan);
   processor.mmu.enterNonRoot(plan.translation);
   loadGuestState(processor, controls);
@@ -47,12 +49,12 @@ export function enterGuest(context: VmxContext, vmcs: Vmcs): boolean {
     }
     processor.modeChanged();
   }
-  begin(processor, plan, ownTsc);
+  begin(processor, plan, tsc);
   return true;
 }
 
-/** From here on the guest is in non-root operation. */
-function begin(processor: VmxProcessor, { controls, intercepts }: EntryPlan, ownTsc: bigint): void {
+/** From here on the guest is in non-root operation. @param tsc low bits of the TSC, for the preemption timer */
+function begin(processor: VmxProcessor, { controls, intercepts }: EntryPlan, tsc: number): void {
   const { vmcs } = controls;
   const { guest } = processor;
   processor.vmx.nonRoot = true;
@@ -61,18 +63,19 @@ function begin(processor: VmxProcessor, { controls, intercepts }: EntryPlan, own
   guest.active = true;
   processor.intercepts = intercepts;
   processor.state.setU32(INTERCEPTING, intercepts.inline);
-  processor.tscChanged();
+  processor.tscOffset.begin(controls);
   processor.activity = vmcs.word(GUEST_ACTIVITY_STATE) as Activity;
   processor.inMwait = false;
   processor.delivering = undefined;
   processor.debug.cancelStep();
   processor.debug.takePending();
   inject(processor, vmcs, interruptibility);
-  if (controls.hasPin("activatePreemptionTimer")) {
-    guest.timer.start(processor.timeline, vmcs.read(VmcsField.PREEMPTION_TIMER_VALUE), ownTsc);
+  if ((controls.pin & PinControl.activatePreemptionTimer) !== 0) {
+    guest.timer.start(processor.timeline, vmcs.low(VmcsField.PREEMPTION_TIMER_VALUE), tsc);
   }
   guest.apic?.enter();
-  processor.lookAgain();
+  if (guest.quiet) processor.noteInterrupts();
+  else processor.lookAgain();
 }
 
 /** Notes the event to inject, or else the debug exceptions that wait (SDM vol. 3, 27.6 and 27.7.3). */

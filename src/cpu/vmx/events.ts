@@ -11,6 +11,7 @@ import { deliverEvent, deliverException, deliverInterrupt, deliverNmi } from "..
 import { Fault } from "../fault.js";
 import type { Apicv } from "./apic-interrupts.js";
 import { VmExit } from "./contract.js";
+import { ExitControl, PinControl, PrimaryControl } from "./controls.js";
 import type { GuestControls } from "./entry-controls.js";
 import { type EntryPlan, EntryPlans } from "./entry-plan.js";
 import { Activity, type VmxProcessor } from "./entry-processor.js";
@@ -69,17 +70,20 @@ export class Guest {
 
   /** Every instruction is followed by a VM exit. */
   get monitorTrap(): boolean {
-    return this.active && this.controls.hasPrimary("monitorTrapFlag");
+    return this.active && (this.controls.primary & PrimaryControl.monitorTrapFlag) !== 0;
   }
 
   /** External interrupts cause VM exits, whatever RFLAGS.IF is. */
   get interruptsExit(): boolean {
-    return this.active && this.controls.hasPin("externalInterruptExiting");
+    return this.active && (this.controls.pin & PinControl.externalInterruptExiting) !== 0;
   }
 
   /** An interrupt shadow has to be observed exactly. */
   get watchesShadow(): boolean {
-    return this.active && (this.watchesInterruptFlag || this.controls.hasPrimary("nmiWindowExiting"));
+    return (
+      this.active &&
+      (this.watchesInterruptFlag || (this.controls.primary & PrimaryControl.nmiWindowExiting) !== 0)
+    );
   }
 
   /** What the guest's TSC is, by the processor's own. */
@@ -97,12 +101,18 @@ export class Guest {
   /** Something waits for RFLAGS.IF, so the guest's STI has to be seen. */
   get watchesInterruptFlag(): boolean {
     if (!this.active) return false;
-    return this.controls.hasPrimary("interruptWindowExiting") || this.apic?.pending === true;
+    return (
+      (this.controls.primary & PrimaryControl.interruptWindowExiting) !== 0 || this.apic?.pending === true
+    );
   }
 
   /** IRET leaves NMI blocking alone (SDM vol. 3, 26.3: IRET). */
   get keepsNmiBlocking(): boolean {
-    return this.active && this.controls.hasPin("nmiExiting") && !this.controls.hasPin("virtualNmis");
+    return (
+      this.active &&
+      (this.controls.pin & PinControl.nmiExiting) !== 0 &&
+      (this.controls.pin & PinControl.virtualNmis) === 0
+    );
   }
 
   /** A trap-like VM exit: it happens as soon as the instruction is complete. */
@@ -119,7 +129,8 @@ export class Guest {
   /** IRET has begun. @param tick now */
   noteIret(tick: number): void {
     const { controls } = this;
-    const mayUnblock = !controls.hasPin("nmiExiting") || controls.hasPin("virtualNmis");
+    const mayUnblock =
+      (controls.pin & PinControl.nmiExiting) === 0 || (controls.pin & PinControl.virtualNmis) !== 0;
     this.unblockedAt = mayUnblock && this.processor.nmiBlocked ? tick : -1;
   }
 
@@ -136,14 +147,19 @@ export class Guest {
 
   private get nmiWindowOpen(): boolean {
     const { controls, processor } = this;
-    return controls.hasPrimary("nmiWindowExiting") && !processor.nmiBlocked && !this.shadowed;
+    return (
+      (controls.primary & PrimaryControl.nmiWindowExiting) !== 0 && !processor.nmiBlocked && !this.shadowed
+    );
   }
 
   /** An NMI can be taken: causes a VM exit or is delivered. */
   private get nmiDue(): boolean {
     const { controls, processor } = this;
     if (!processor.nmiPending || this.shadowed) return false;
-    return (controls.hasPin("nmiExiting") && controls.hasPin("virtualNmis")) || !processor.nmiBlocked;
+    return (
+      ((controls.pin & PinControl.nmiExiting) !== 0 && (controls.pin & PinControl.virtualNmis) !== 0) ||
+      !processor.nmiBlocked
+    );
   }
 
   private get interruptsEnabled(): boolean {
@@ -156,6 +172,28 @@ export class Guest {
     return this.active && (left || this.pendingDebug !== 0);
   }
 
+  /** After VM entry: nothing comes before the guest's first instruction, nor stays with it. */
+  get quiet(): boolean {
+    const { controls, processor } = this;
+    const { state, debug } = processor;
+    return (
+      !this.due &&
+      !this.initPending &&
+      !this.timer.expired &&
+      !processor.nmiPending &&
+      !processor.interruptPending &&
+      this.apic?.pending !== true &&
+      (controls.primary & PrimaryControl.monitorTrapFlag) === 0 &&
+      (controls.primary & PrimaryControl.nmiWindowExiting) === 0 &&
+      (controls.primary & PrimaryControl.interruptWindowExiting) === 0 &&
+      processor.activity === Activity.active &&
+      state.u32(SHADOW) === 0 &&
+      !state.flag(Flag.TF | Flag.RF) &&
+      !debug.armed &&
+      !debug.hasPending
+    );
+  }
+
   /** Whether something waits that ends HLT, shutdown or wait-for-SIPI. */
   wakes(breaksOnMasked: boolean): boolean {
     const { controls, processor } = this;
@@ -164,7 +202,8 @@ export class Guest {
     if (this.initPending || this.pendingDebug !== 0 || this.nmiWindowOpen || this.nmiDue) return true;
     if (processor.activity === Activity.shutdown) return false;
     const enabled = this.interruptsEnabled;
-    if (enabled && (controls.hasPrimary("interruptWindowExiting") || this.apic?.pending)) return true;
+    if (enabled && ((controls.primary & PrimaryControl.interruptWindowExiting) !== 0 || this.apic?.pending))
+      return true;
     return processor.interruptPending && (this.interruptsExit || enabled || breaksOnMasked);
   }
 
@@ -196,7 +235,8 @@ export class Guest {
     }
     if (processor.activity >= Activity.shutdown) return false;
     if (this.interruptsEnabled) {
-      if (controls.hasPrimary("interruptWindowExiting")) throw new VmExit(ExitReason.interruptWindow);
+      if ((controls.primary & PrimaryControl.interruptWindowExiting) !== 0)
+        throw new VmExit(ExitReason.interruptWindow);
       if (this.apic?.pending) {
         processor.activity = Activity.active;
         deliverInterrupt(processor, this.apic.deliver());
@@ -219,7 +259,7 @@ export class Guest {
   private takeNmi(): void {
     const { processor } = this;
     processor.nmiPending = false;
-    if (this.controls.hasPin("nmiExiting")) throw nmiExit();
+    if ((this.controls.pin & PinControl.nmiExiting) !== 0) throw nmiExit();
     processor.activity = Activity.active;
     deliverNmi(processor);
   }
@@ -233,7 +273,7 @@ export class Guest {
       deliverInterrupt(processor, processor.acknowledgeInterrupt());
       return true;
     }
-    if (!controls.hasExit("acknowledgeInterrupt")) throw externalInterruptExit(undefined);
+    if ((controls.exit & ExitControl.acknowledgeInterrupt) === 0) throw externalInterruptExit(undefined);
     const vector = processor.acknowledgeInterrupt();
     if (this.apic?.takePosted(vector)) return true;
     throw externalInterruptExit(vector);

@@ -6,6 +6,7 @@ import { PmuMsr } from "../pmu/layout.js";
 import { ExitControl } from "./controls.js";
 import {
   CR0_KEPT,
+  clearMsr,
   IA32_DEBUGCTL,
   IA32_PAT,
   loadDr7,
@@ -41,6 +42,8 @@ const EXIT_CONTROLS = fieldOffset(VmcsField.EXIT_CONTROLS);
 const HOST_CR0 = fieldOffset(VmcsField.HOST_CR0);
 const HOST_CR4 = fieldOffset(VmcsField.HOST_CR4);
 const HOST_EFER = fieldOffset(VmcsField.HOST_EFER);
+const HOST_PAT = fieldOffset(VmcsField.HOST_PAT);
+const HOST_PERF_GLOBAL_CTRL = fieldOffset(VmcsField.HOST_PERF_GLOBAL_CTRL);
 const HOST_SELECTORS = fieldOffset(VmcsField.HOST_ES_SELECTOR);
 
 /** VMX abort: the indicator goes to bytes 4-7 of the VMCS region, and the processor stops. */
@@ -56,7 +59,7 @@ export function leaveGuest(processor: VmxProcessor): void {
   processor.vmx.nonRoot = false;
   processor.intercepts = processor.vmx.rootIntercepts;
   processor.state.setU32(S.INTERCEPTING, 0);
-  processor.tscChanged();
+  processor.tscOffset.end();
   processor.mmu.leaveNonRoot();
 }
 
@@ -67,11 +70,11 @@ export function loadHostState(processor: VmxProcessor, vmcs: Vmcs): void {
   const long = (controls & ExitControl.hostAddressSpaceSize) !== 0;
   loadControlRegisters(state, vmcs, controls, long);
   loadDr7(processor, DR7_AFTER_EXIT, 0);
-  loadMsr(processor, IA32_DEBUGCTL, 0n);
+  clearMsr(processor, IA32_DEBUGCTL);
   if ((controls & ExitControl.loadPerfGlobalCtrl) !== 0) {
-    loadMsr(processor, PmuMsr.PERF_GLOBAL_CTRL, vmcs.read(VmcsField.HOST_PERF_GLOBAL_CTRL));
+    loadMsr(processor, PmuMsr.PERF_GLOBAL_CTRL, vmcs, HOST_PERF_GLOBAL_CTRL);
   }
-  if ((controls & ExitControl.loadPat) !== 0) loadMsr(processor, IA32_PAT, vmcs.read(VmcsField.HOST_PAT));
+  if ((controls & ExitControl.loadPat) !== 0) loadMsr(processor, IA32_PAT, vmcs, HOST_PAT);
   HOST_REGISTERS.load(state, vmcs);
   state.setU32(S.SYSENTER_CS + 4, 0);
   loadSegments(state, vmcs, long);
@@ -100,21 +103,20 @@ function loadControlRegisters(state: CpuState, vmcs: Vmcs, controls: number, lon
   }
 }
 
-/** Selector, hidden part but for the base, and a base of 0. */
-function loadSegment(state: CpuState, index: number, selector: number, limit: number, rights: number): void {
-  state.setU32(S.SEGMENT_SELECTOR + index * 4, selector);
-  state.setU32(S.SEGMENT_LIMIT + index * 4, limit);
-  state.setU32(S.SEGMENT_RIGHTS + index * 4, rights);
-  setWide(state, S.SEGMENT_BASE + index * 8, 0);
-}
+/** What a VM exit makes of the segment registers whatever the VMCS holds (28.5.2): bases, limits, rights, as they lie in the state. */
+const FIXED_SEGMENTS = new Int32Array((S.SEGMENT_SELECTOR - S.SEGMENT_BASE) / 4);
 
-const DATA_SEGMENTS = [
-  SegmentIndex.ES,
-  SegmentIndex.SS,
-  SegmentIndex.DS,
-  SegmentIndex.FS,
-  SegmentIndex.GS,
-] as const;
+function fixSegment(index: number, limit: number, rights: number): void {
+  FIXED_SEGMENTS[(S.SEGMENT_LIMIT - S.SEGMENT_BASE) / 4 + index] = limit;
+  FIXED_SEGMENTS[(S.SEGMENT_RIGHTS - S.SEGMENT_BASE) / 4 + index] = rights;
+}
+for (const index of [SegmentIndex.ES, SegmentIndex.SS, SegmentIndex.DS, SegmentIndex.FS, SegmentIndex.GS]) {
+  fixSegment(index, FLAT, DATA);
+}
+fixSegment(SegmentIndex.CS, FLAT, CODE);
+fixSegment(SegmentIndex.TR, TSS_LIMIT, TSS_BUSY);
+fixSegment(SegmentIndex.LDTR, 0, Rights.unusable);
+
 const BASES = new Transfer(
   [
     [S.SEGMENT_BASE + SegmentIndex.FS * 8, VmcsField.HOST_FS_BASE],
@@ -124,19 +126,32 @@ const BASES = new Transfer(
   [],
 );
 
-/** Hidden parts are fixed, but for the bases of FS, GS and TR (28.5.2). */
+function loadSelector(state: CpuState, index: number, selector: number): void {
+  state.setU32(S.SEGMENT_SELECTOR + index * 4, selector);
+}
+
+/** A data segment, or SS: null makes it unusable. */
+function loadData(state: CpuState, index: number, selector: number): void {
+  loadSelector(state, index, selector);
+  if (selector === 0) state.setU32(S.SEGMENT_RIGHTS + index * 4, Rights.unusable);
+}
+
 function loadSegments(state: CpuState, vmcs: Vmcs, long: boolean): void {
-  const selectors = vmcs.host + HOST_SELECTORS;
-  const selector = (index: number) => vmcs.view.getUint16(selectors + index * 2, true);
-  loadSegment(state, SegmentIndex.CS, selector(SegmentIndex.CS), FLAT, CODE | (long ? Rights.L : Rights.DB));
-  for (const index of DATA_SEGMENTS) {
-    const value = selector(index);
-    loadSegment(state, index, value, FLAT, value === 0 ? Rights.unusable : DATA);
-  }
-  // The host-state area has no LDTR, and TR in its place.
-  loadSegment(state, SegmentIndex.TR, selector(SegmentIndex.LDTR), TSS_LIMIT, TSS_BUSY);
-  loadSegment(state, SegmentIndex.LDTR, 0, 0, Rights.unusable);
+  state.words.set(FIXED_SEGMENTS, (state.base + S.SEGMENT_BASE) >> 2);
   BASES.load(state, vmcs);
+  // Two selectors in a word, in the order of the segment registers; there is no LDTR, and TR is in its place.
+  const esCs = vmcs.word(HOST_SELECTORS);
+  const ssDs = vmcs.word(HOST_SELECTORS + 4);
+  const fsGs = vmcs.word(HOST_SELECTORS + 8);
+  loadData(state, SegmentIndex.ES, esCs & 0xffff);
+  loadSelector(state, SegmentIndex.CS, esCs >>> 16);
+  state.setU32(S.SEGMENT_RIGHTS + SegmentIndex.CS * 4, CODE | (long ? Rights.L : Rights.DB));
+  loadData(state, SegmentIndex.SS, ssDs & 0xffff);
+  loadData(state, SegmentIndex.DS, ssDs >>> 16);
+  loadData(state, SegmentIndex.FS, fsGs & 0xffff);
+  loadData(state, SegmentIndex.GS, fsGs >>> 16);
+  loadSelector(state, SegmentIndex.LDTR, 0);
+  loadSelector(state, SegmentIndex.TR, vmcs.word(HOST_SELECTORS + 12) & 0xffff);
   state.cpl = 0;
   state.setU32(S.GDTR_LIMIT, TABLE_LIMIT);
   state.setU32(S.IDTR_LIMIT, TABLE_LIMIT);

@@ -65,11 +65,24 @@ export const ExitReason = {
 /** Bit 31 of the exit reason: the VM entry failed. */
 export const ENTRY_FAILURE = 0x8000_0000n;
 
+/** Some of the exit reasons. */
+class Reasons {
+  private readonly members = new Uint8Array(128);
+
+  constructor(reasons: readonly number[]) {
+    for (const reason of reasons) this.members[reason] = 1;
+  }
+
+  has(reason: number): boolean {
+    return this.members[reason] === 1;
+  }
+}
+
 /**
  * VM exits that come between two instructions (or when one was complete): the saved RFLAGS is that of the registers
  * (SDM vol. 3, 28.3.3).
  */
-export const BETWEEN_INSTRUCTIONS: ReadonlySet<number> = new Set([
+export const BETWEEN_INSTRUCTIONS = new Reasons([
   ExitReason.externalInterrupt,
   ExitReason.tripleFault,
   ExitReason.initSignal,
@@ -84,7 +97,7 @@ export const BETWEEN_INSTRUCTIONS: ReadonlySet<number> = new Set([
 ]);
 
 /** VM exits of accesses to memory, which are repeated afterwards: RF is saved as 1 (SDM vol. 3, 28.3.3). */
-export const MEMORY_ACCESS: ReadonlySet<number> = new Set([
+export const MEMORY_ACCESS = new Reasons([
   ExitReason.apicAccess,
   ExitReason.eptViolation,
   ExitReason.eptMisconfiguration,
@@ -93,7 +106,7 @@ export const MEMORY_ACCESS: ReadonlySet<number> = new Set([
 ]);
 
 /** VM exits that keep debug traps which wait in the guest-state area (SDM vol. 3, 28.3.4). */
-export const KEEPS_DEBUG_EXCEPTIONS: ReadonlySet<number> = new Set([
+export const KEEPS_DEBUG_EXCEPTIONS = new Reasons([
   ExitReason.initSignal,
   ExitReason.monitorTrapFlag,
   ExitReason.tprBelowThreshold,

@@ -6,9 +6,9 @@ import { Efer } from "../mmu.js";
 import { PmuMsr } from "../pmu/layout.js";
 import { SHADOW_MOV_SS } from "../segment-load.js";
 import type { VmExit } from "./contract.js";
-import { EntryControl } from "./controls.js";
+import { EntryControl, ExitControl, PinControl, SecondaryControl } from "./controls.js";
 import type { GuestControls } from "./entry-controls.js";
-import { IA32_DEBUGCTL, IA32_PAT, savePdptes, usesPdpteRegisters } from "./entry-load.js";
+import { IA32_DEBUGCTL, IA32_PAT, saveMsr, savePdptes, usesPdpteRegisters } from "./entry-load.js";
 import { Activity, type VmxProcessor } from "./entry-processor.js";
 import { EventVmExit } from "./exit-event.js";
 import { BETWEEN_INSTRUCTIONS, KEEPS_DEBUG_EXCEPTIONS, MEMORY_ACCESS } from "./exit-reason.js";
@@ -20,6 +20,9 @@ import { fieldOffset } from "./vmcs.js";
 const DR7 = S.DR + 7 * 8;
 const GUEST_CR0 = fieldOffset(VmcsField.GUEST_CR0);
 const GUEST_CR4 = fieldOffset(VmcsField.GUEST_CR4);
+const GUEST_DEBUGCTL = fieldOffset(VmcsField.GUEST_DEBUGCTL);
+const GUEST_PERF_GLOBAL_CTRL = fieldOffset(VmcsField.GUEST_PERF_GLOBAL_CTRL);
+const GUEST_PAT = fieldOffset(VmcsField.GUEST_PAT);
 const GUEST_DR7 = fieldOffset(VmcsField.GUEST_DR7);
 const GUEST_EFER = fieldOffset(VmcsField.GUEST_EFER);
 const GUEST_RFLAGS = fieldOffset(VmcsField.GUEST_RFLAGS);
@@ -45,28 +48,29 @@ export function saveGuestState(
   const { vmcs } = controls;
   vmcs.setWide(GUEST_CR0, state.i32(S.CR0));
   vmcs.setWide(GUEST_CR4, state.i32(S.CR4));
-  if (controls.hasExit("saveDebugControls")) {
+  if ((controls.exit & ExitControl.saveDebugControls) !== 0) {
     vmcs.setWord(GUEST_DR7, state.i32(DR7));
     vmcs.setWord(GUEST_DR7 + 4, state.i32(DR7 + 4));
-    vmcs.write(VmcsField.GUEST_DEBUGCTL, processor.readMsr(IA32_DEBUGCTL));
+    saveMsr(processor, IA32_DEBUGCTL, vmcs, GUEST_DEBUGCTL);
   }
-  if (controls.hasExit("savePerfGlobalCtrl")) {
-    vmcs.write(VmcsField.GUEST_PERF_GLOBAL_CTRL, processor.readMsr(PmuMsr.PERF_GLOBAL_CTRL));
+  if ((controls.exit & ExitControl.savePerfGlobalCtrl) !== 0) {
+    saveMsr(processor, PmuMsr.PERF_GLOBAL_CTRL, vmcs, GUEST_PERF_GLOBAL_CTRL);
   }
-  if (controls.hasExit("savePat")) vmcs.write(VmcsField.GUEST_PAT, processor.readMsr(IA32_PAT));
-  if (controls.hasExit("saveEfer")) vmcs.setWide(GUEST_EFER, state.i32(S.EFER));
+  if ((controls.exit & ExitControl.savePat) !== 0) saveMsr(processor, IA32_PAT, vmcs, GUEST_PAT);
+  if ((controls.exit & ExitControl.saveEfer) !== 0) vmcs.setWide(GUEST_EFER, state.i32(S.EFER));
   GUEST_REGISTERS.save(state, vmcs);
   saveSelectors(state, vmcs);
   vmcs.setWide(GUEST_RFLAGS, savedFlags(processor, exit, during));
   savePendingDebug(processor, controls, exit);
   vmcs.setWord(GUEST_INTERRUPTIBILITY_STATE, readInterruptibility(processor));
   vmcs.setWord(GUEST_ACTIVITY_STATE, processor.inMwait ? Activity.active : processor.activity);
-  if (usesPdpteRegisters(processor) && controls.hasSecondary("enableEpt")) {
+  if (usesPdpteRegisters(processor) && (controls.secondary & SecondaryControl.enableEpt) !== 0) {
     savePdptes(vmcs, processor.mmu.pdpte);
   }
-  if (controls.hasPin("activatePreemptionTimer")) {
-    const left = guest.timer.stop(processor.ownTsc());
-    if (controls.hasExit("savePreemptionTimer")) vmcs.write(VmcsField.PREEMPTION_TIMER_VALUE, left);
+  if ((controls.pin & PinControl.activatePreemptionTimer) !== 0) {
+    const left = guest.timer.stop(processor.now());
+    if ((controls.exit & ExitControl.savePreemptionTimer) !== 0)
+      vmcs.setLow(VmcsField.PREEMPTION_TIMER_VALUE, left);
   }
   saveEntryControl(processor, controls);
 }
@@ -96,7 +100,7 @@ function savePendingDebug(processor: VmxProcessor, controls: GuestControls, exit
 /** "IA-32e mode guest" follows EFER.LMA (IA32_VMX_MISC bit 5), and the injected event is done (28.2). */
 function saveEntryControl(processor: VmxProcessor, controls: GuestControls): void {
   const long = (processor.state.efer & Efer.LMA) !== 0;
-  if (long === controls.hasEntry("ia32eModeGuest")) return;
+  if (long === ((controls.entry & EntryControl.ia32eModeGuest) !== 0)) return;
   const entry = controls.entry & ~EntryControl.ia32eModeGuest;
   const value = long ? entry | EntryControl.ia32eModeGuest : entry;
   controls.vmcs.setLow(VmcsField.ENTRY_CONTROLS, value);

@@ -3,6 +3,7 @@ import { Vector } from "../../isa/emit.js";
 import { NEXT_RIP, RIP } from "../../isa/state.js";
 import { type CpuEvent, EventKind } from "../event.js";
 import type { VmExit, VmxContext } from "./contract.js";
+import { ExitControl, PinControl } from "./controls.js";
 import { processorOf, type VmxProcessor } from "./entry-processor.js";
 import { Interruption, interruptionInformation, isSoftware } from "./exit-event.js";
 import { abort, leaveGuest, loadHostMsrs, loadHostState, VmxAbort } from "./exit-load.js";
@@ -43,14 +44,16 @@ export function exitGuest(context: VmxContext, vmcs: Vmcs, exit: VmExit): void {
       return;
     }
   }
-  if (wasLong && !controls.hasExit("hostAddressSpaceSize")) {
+  if (wasLong && (controls.exit & ExitControl.hostAddressSpaceSize) === 0) {
     abort(processor, vmcs, VmxAbort.leavingIa32eMode);
     return;
   }
   loadHostState(processor, vmcs);
   processor.nmiBlocked = physicalNmiBlocking;
   loadHostMsrs(processor, vmcs);
-  processor.lookAgain();
+  // RFLAGS.IF is 0: nothing but an NMI comes before the next instruction.
+  if (processor.nmiPending) processor.lookAgain();
+  else processor.noteInterrupts();
 }
 
 /**
@@ -119,5 +122,5 @@ function nmiBlockedAfter(processor: VmxProcessor, vmcs: Vmcs, exit: VmExit): boo
     const type = (information >>> Interruption.typeShift) & Interruption.typeMask;
     if (type === EventKind.nmi) return true;
   }
-  return processor.guest.controls.hasPin("virtualNmis") ? false : processor.nmiBlocked;
+  return (processor.guest.controls.pin & PinControl.virtualNmis) !== 0 ? false : processor.nmiBlocked;
 }

@@ -142,11 +142,11 @@ test("without a current VMCS: VMfailInvalid", () => {
 test("VMLAUNCH and VMRESUME: launch state", () => {
   const cpu = started();
   assert.equal(run(cpu, "vmEntry", ExitReason.vmresume), "error 5");
-  assert.equal(vmxHelpers.vmEntry!(cpu, ExitReason.vmlaunch), Control.leave);
+  assert.equal(vmxHelpers.vmEntry!(cpu, ExitReason.vmlaunch), Control.jump);
   assert.deepEqual(cpu.calls, ["enter"]);
   cpu.vmx.nonRoot = false;
   assert.equal(run(cpu, "vmEntry", ExitReason.vmlaunch), "error 4");
-  assert.equal(vmxHelpers.vmEntry!(cpu, ExitReason.vmresume), Control.leave);
+  assert.equal(vmxHelpers.vmEntry!(cpu, ExitReason.vmresume), Control.jump);
   cpu.vmx.nonRoot = false;
   assert.equal(vmclear(cpu, VMCS_A), "success");
   assert.equal(vmptrld(cpu, VMCS_A), "success");

@@ -209,6 +209,8 @@ export function vmEntry(context: VmxInstructionContext, reason: number): number 
     transitions.failEntry(vmcs, ExitReason.entryFailureGuestState, BigInt(guest.rule.qualification ?? 0));
     return Control.leave;
   }
-  if (transitions.enterGuest(vmcs)) vmcs.launched = true;
-  return Control.leave;
+  if (!transitions.enterGuest(vmcs)) return Control.leave;
+  vmcs.launched = true;
+  // If something comes before the guest's first instruction, the engine is asked for attention and stops there.
+  return Control.jump;
 }

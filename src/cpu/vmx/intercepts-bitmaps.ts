@@ -1,6 +1,7 @@
 /** I/O and MSR bitmaps (SDM vol. 3, 25.6.4, 25.6.9 and 26.1.3). */
 import type { PortAccess } from "../intercepts.js";
 import { VmExit } from "./contract.js";
+import { PrimaryControl } from "./controls.js";
 import type { GuestControls } from "./entry-controls.js";
 import type { PhysicalMemory, VmxProcessor } from "./entry-processor.js";
 import { stringReport } from "./exit-instruction.js";
@@ -32,7 +33,8 @@ export function portExits(
   controls: GuestControls,
   { port, size }: PortAccess,
 ): boolean {
-  if (!controls.hasPrimary("useIoBitmaps")) return controls.hasPrimary("unconditionalIoExiting");
+  if ((controls.primary & PrimaryControl.useIoBitmaps) === 0)
+    return (controls.primary & PrimaryControl.unconditionalIoExiting) !== 0;
   if (port + size > PORTS) return true;
   const [a, b] = controls.ioBitmaps;
   for (let at = port; at < port + size; at++) {
@@ -64,7 +66,7 @@ export function msrExits(
   index: number,
   write: boolean,
 ): boolean {
-  if (!controls.hasPrimary("useMsrBitmaps")) return true;
+  if ((controls.primary & PrimaryControl.useMsrBitmaps) === 0) return true;
   const high = index >= HIGH_MSRS;
   const offset = high ? index - HIGH_MSRS : index;
   if (offset >= MSRS) return true;

@@ -176,9 +176,10 @@ export class GuestIntercepts implements Intercepts {
     if (this.controls.hasPrimary("movDrExiting")) throw debugRegisterExit(this.processor, register, write);
   }
 
-  port(access: PortAccess): void {
+  port(access: PortAccess): VmExit | undefined {
     const { processor, controls } = this;
-    if (portExits(processor.physicalMemory, controls, access)) throw portExit(processor, access);
+    const exits = portExits(processor.physicalMemory, controls, access);
+    return exits ? portExit(processor, access) : undefined;
   }
 
   msr(index: number, write: boolean): void {

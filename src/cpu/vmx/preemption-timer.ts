@@ -6,40 +6,41 @@
 import type { Timeline, TimelineEvent } from "../../time/timeline.js";
 import { PREEMPTION_TIMER_RATE } from "./controls.js";
 
-const RATE = BigInt(PREEMPTION_TIMER_RATE);
+/** Ticks, that is counts of the time-stamp counter, for each count of the timer. */
+const TICKS = 2 ** PREEMPTION_TIMER_RATE;
 
 export class PreemptionTimer {
   /** The timer counts. */
   private active = false;
   /** It reached zero and the VM exit has not happened yet. */
   expired = false;
-  /** Value of the TSC, in counts, at which it is zero. */
-  private zeroAt = 0n;
+  /** The tick at which it is zero. */
+  private zeroAt = 0;
   private event: TimelineEvent | undefined;
 
   constructor(private readonly onExpired: () => void) {}
 
   /**
    * @param value counts until the VM exit
-   * @param tsc the processor's own time-stamp counter now
+   * @param tsc low bits of the processor's own time-stamp counter now
    */
-  start(timeline: Timeline, value: bigint, tsc: bigint): void {
+  start(timeline: Timeline, value: number, tsc: number): void {
     this.event ??= timeline.event("VMX-preemption timer", () => {
       this.expired = true;
       this.onExpired();
     });
     this.active = true;
-    this.expired = value === 0n;
-    this.zeroAt = (tsc >> RATE) + value;
-    if (!this.expired) this.event.arm(timeline.now() + Number((this.zeroAt << RATE) - tsc));
+    this.expired = value === 0;
+    this.zeroAt = timeline.now() + value * TICKS - (tsc & (TICKS - 1));
+    if (!this.expired) this.event.arm(this.zeroAt);
   }
 
   /** Stops at a VM exit; returns what is left, for "save VMX-preemption timer value". */
-  stop(tsc: bigint): bigint {
-    if (!this.active) return 0n;
-    const left = this.expired ? 0n : this.zeroAt - (tsc >> RATE);
+  stop(now: number): number {
+    if (!this.active) return 0;
+    const left = this.expired ? 0 : Math.ceil((this.zeroAt - now) / TICKS);
     this.active = this.expired = false;
     this.event?.cancel();
-    return left > 0n ? left : 0n;
+    return Math.max(left, 0);
   }
 }

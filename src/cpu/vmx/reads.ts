@@ -59,10 +59,10 @@ export class VmcsReads {
   }
 
   /** Whether a VMCS holds the same in all these words. */
-  hold({ view, host }: Vmcs): boolean {
+  hold({ words, first }: Vmcs): boolean {
     const { offsets, masks, values } = this;
     for (let i = 0; i < offsets.length; i++) {
-      if ((view.getInt32(host + offsets[i]!, true) & masks[i]!) !== values[i]) return false;
+      if ((words[first + (offsets[i]! >> 2)]! & masks[i]!) !== values[i]) return false;
     }
     return true;
   }

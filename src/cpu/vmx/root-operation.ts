@@ -20,7 +20,7 @@ export class RootOperation implements Intercepts {
   }
   instruction(): void {}
   debugRegister(): void {}
-  port(): void {}
+  port(): undefined {}
   msr(): void {}
   exception(): void {}
   taskSwitch(): void {}

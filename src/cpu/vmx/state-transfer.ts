@@ -19,8 +19,8 @@ const segmentRegisters = (state: number, size: number, first: number): Pair[] =>
 
 /** Words that are copied one to one. */
 export class Transfer {
-  private readonly stateOffsets: Int32Array;
-  private readonly fieldOffsets: Int32Array;
+  private readonly stateIndices: Int32Array;
+  private readonly fieldIndices: Int32Array;
 
   constructor(wide: readonly Pair[], narrow: readonly Pair[]) {
     const words = [
@@ -30,21 +30,23 @@ export class Transfer {
       ]),
       ...narrow.map(([state, field]) => [state, fieldOffset(field)] as const),
     ];
-    this.stateOffsets = Int32Array.from(words, ([state]) => state);
-    this.fieldOffsets = Int32Array.from(words, ([, field]) => field);
+    this.stateIndices = Int32Array.from(words, ([state]) => state >> 2);
+    this.fieldIndices = Int32Array.from(words, ([, field]) => field >> 2);
   }
 
-  load({ view, base }: CpuState, { host }: Vmcs): void {
-    const { stateOffsets, fieldOffsets } = this;
-    for (let i = 0; i < stateOffsets.length; i++) {
-      view.setInt32(base + stateOffsets[i]!, view.getInt32(host + fieldOffsets[i]!, true), true);
+  load({ words, base }: CpuState, { first }: Vmcs): void {
+    const { stateIndices, fieldIndices } = this;
+    const state = base >> 2;
+    for (let i = 0; i < stateIndices.length; i++) {
+      words[state + stateIndices[i]!] = words[first + fieldIndices[i]!]!;
     }
   }
 
-  save({ view, base }: CpuState, { host }: Vmcs): void {
-    const { stateOffsets, fieldOffsets } = this;
-    for (let i = 0; i < stateOffsets.length; i++) {
-      view.setInt32(host + fieldOffsets[i]!, view.getInt32(base + stateOffsets[i]!, true), true);
+  save({ words, base }: CpuState, { first }: Vmcs): void {
+    const { stateIndices, fieldIndices } = this;
+    const state = base >> 2;
+    for (let i = 0; i < stateIndices.length; i++) {
+      words[first + fieldIndices[i]!] = words[state + stateIndices[i]!]!;
     }
   }
 }
@@ -82,17 +84,21 @@ export const HOST_REGISTERS = new Transfer(
   [[S.SYSENTER_CS, F.HOST_SYSENTER_CS]],
 );
 
-/** Selectors have 16 bits in a VMCS. */
-export function loadSelectors({ view, base }: CpuState, { host }: Vmcs): void {
-  for (let i = 0; i < SEGMENTS; i++) {
-    const selector = view.getUint16(host + GUEST_SELECTORS + i * 2, true);
-    view.setInt32(base + S.SEGMENT_SELECTOR + i * 4, selector, true);
+/** Selectors have 16 bits in a VMCS, so that two are in a word. */
+export function loadSelectors({ words, base }: CpuState, { first }: Vmcs): void {
+  const state = (base + S.SEGMENT_SELECTOR) >> 2;
+  const fields = first + (GUEST_SELECTORS >> 2);
+  for (let i = 0; i < SEGMENTS; i += 2) {
+    const two = words[fields + (i >> 1)]!;
+    words[state + i] = two & 0xffff;
+    words[state + i + 1] = two >>> 16;
   }
 }
 
-export function saveSelectors({ view, base }: CpuState, { host }: Vmcs): void {
-  for (let i = 0; i < SEGMENTS; i++) {
-    const selector = view.getInt32(base + S.SEGMENT_SELECTOR + i * 4, true);
-    view.setUint16(host + GUEST_SELECTORS + i * 2, selector, true);
+export function saveSelectors({ words, base }: CpuState, { first }: Vmcs): void {
+  const state = (base + S.SEGMENT_SELECTOR) >> 2;
+  const fields = first + (GUEST_SELECTORS >> 2);
+  for (let i = 0; i < SEGMENTS; i += 2) {
+    words[fields + (i >> 1)] = (words[state + i]! & 0xffff) | (words[state + i + 1]! << 16);
   }
 }

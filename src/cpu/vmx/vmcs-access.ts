@@ -79,25 +79,37 @@ export function vmwrite(context: VmxInstructionContext, register: number, value:
   vmSucceed(context.state);
 }
 
+/**
+ * What precedes VMREAD and VMWRITE of a register. In 64-bit mode at privilege 0 of VMX root operation, with a current
+ * VMCS, nothing that {@link beginVmx} looks for can be.
+ */
+function beginRegister(context: VmxInstructionContext, reason: number, rm: number, register: number): void {
+  const { state, vmx } = context;
+  if (vmx.current === undefined || vmx.nonRoot || !state.long || state.cpl !== 0) {
+    beginVmx(context, reason, rm, register);
+  }
+}
+
 /** VMREAD of a field that one register names into another register. */
 export function vmreadRegister(context: VmxInstructionContext, register: number, destination: number): void {
-  beginVmx(context, ExitReason.vmread, destination, register);
+  beginRegister(context, ExitReason.vmread, destination, register);
   const { state } = context;
   if (checkField(context, register, false) === 0) return;
   const vmcs = target(context)!;
-  const field = encodingIn(context, register);
-  state.setGpr32(destination, vmcs.low(field));
-  if (state.long && Vmcs.isWide(field)) state.setU32(GPR + destination * 8 + 4, vmcs.high(field));
+  const field = state.gpr32(register);
+  const to = GPR + destination * 8;
+  state.setU32(to, vmcs.low(field));
+  state.setU32(to + 4, state.long && Vmcs.isWide(field) ? vmcs.high(field) : 0);
   vmSucceed(state);
 }
 
 /** VMWRITE of a register into the field that another register names. */
 export function vmwriteRegister(context: VmxInstructionContext, register: number, source: number): void {
-  beginVmx(context, ExitReason.vmwrite, source, register);
+  beginRegister(context, ExitReason.vmwrite, source, register);
   const { state } = context;
   if (checkField(context, register, true) === 0) return;
   const vmcs = target(context)!;
-  const field = encodingIn(context, register);
+  const field = state.gpr32(register);
   vmcs.setLow(field, state.gpr32(source));
   if (state.long && Vmcs.isWide(field)) vmcs.setHigh(field, state.u32(GPR + source * 8 + 4));
   vmSucceed(state);

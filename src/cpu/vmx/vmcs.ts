@@ -42,13 +42,28 @@ export function fieldOffset(encoding: number): number {
   }
 }
 
+/** How many bits a field has, by its encoding: the upper half of a 64-bit field has 32. */
+export function fieldBits(encoding: number): 16 | 32 | 64 {
+  const width = (encoding >>> 13) & 3;
+  if (width === WIDTH_NATURAL || (width === WIDTH_64 && (encoding & 1) === 0)) return 64;
+  return width === WIDTH_64 || width === WIDTH_32 ? 32 : 16;
+}
+
 export class Vmcs implements VmcsAccess {
+  /** The machine's memory. */
+  readonly words: Int32Array;
+  /** Index of the region's first word in it. */
+  readonly first: number;
+
   /** @param host offset of the region in the machine's memory */
   constructor(
     readonly view: DataView,
     readonly host: number,
     readonly pointer: bigint,
-  ) {}
+  ) {
+    this.words = new Int32Array(view.buffer);
+    this.first = host >>> 2;
+  }
 
   /** The region at a 4 KiB aligned address; undefined where there is no memory. */
   static at(view: DataView, physical: Pick<PhysicalMap, "hostAddress">, pointer: bigint): Vmcs | undefined {
@@ -133,22 +148,22 @@ export class Vmcs implements VmcsAccess {
 
   /** The encoding is of 64 bits: a 64-bit field as a whole, or one of natural width. */
   static isWide(field: number): boolean {
-    const width = (field >>> 13) & 3;
-    return width === WIDTH_NATURAL || (width === WIDTH_64 && (field & 1) === 0);
+    return fieldBits(field) === 64;
   }
 
   // By the offset of a word in the region, for fields that are used so often that even finding them counts.
 
   /** 32 bits, signed. @param offset from {@link fieldOffset}, or 4 more for the upper half */
   word(offset: number): number {
-    return this.view.getInt32(this.host + offset, true);
+    return this.words[this.first + (offset >> 2)]!;
   }
   setWord(offset: number, value: number): void {
-    this.view.setInt32(this.host + offset, value, true);
+    this.words[this.first + (offset >> 2)] = value;
   }
   /** Zero-extends 32 bits into a 64-bit or natural-width field. */
   setWide(offset: number, value: number): void {
-    this.view.setInt32(this.host + offset, value, true);
-    this.view.setInt32(this.host + offset + 4, 0, true);
+    const at = this.first + (offset >> 2);
+    this.words[at] = value;
+    this.words[at + 1] = 0;
   }
 }

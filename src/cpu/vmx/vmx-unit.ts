@@ -3,6 +3,7 @@
  * (SDM vol. 3, 24.7 and 25.1). Instructions change it (instructions.ts); transitions are done by entry.ts and exit.ts,
  * which are given to the constructor.
  */
+import { CURRENT_VMCS, VMCS_LAYOUT } from "../../isa/state.js";
 import type { PhysicalMap } from "../../memory/physical.js";
 import type { CpuContext } from "../context.js";
 import type { Intercepts } from "../intercepts.js";
@@ -43,6 +44,8 @@ export interface VmxParts {
   readonly processor: InterceptingContext;
   readonly capabilities: VmxCapabilities;
   readonly physical: PhysicalMap;
+  /** Where in the machine's memory generated code finds {@link VmxCapabilities.layout}; without it, it asks for each VMREAD and VMWRITE. */
+  readonly layoutAt?: number | undefined;
   readonly translations: VmxTranslations;
   readonly transitions: VmxTransitions;
   /** A VM entry was refused, and why. */
@@ -64,9 +67,8 @@ const MOST_REGIONS = 8;
 export class VmxOperation implements VmxUnit {
   /** Physical address that VMXON was given; undefined outside VMX operation. */
   vmxonPointer: bigint | undefined;
-  current: Vmcs | undefined;
-  /** Set by VM entries, cleared by VM exits. */
-  nonRoot = false;
+  private currentVmcs: Vmcs | undefined;
+  private inNonRoot = false;
   /** Why the last VM entry was refused. */
   lastFailure: RuleFailure | undefined;
   /** Told of VM entries and VM exits, if somebody wants to know. */
@@ -81,8 +83,9 @@ export class VmxOperation implements VmxUnit {
 
   constructor(readonly parts: VmxParts) {
     this.rootIntercepts = new RootOperation(parts.capabilities);
-    const { capabilities, physical } = parts;
+    const { capabilities, physical, layoutAt } = parts;
     const { state } = parts.processor;
+    if (layoutAt !== undefined) new Uint16Array(state.memory).set(capabilities.layout(), layoutAt >>> 1);
     this.environment = {
       capabilities,
       physical,
@@ -91,6 +94,32 @@ export class VmxOperation implements VmxUnit {
         return state.longModeActive;
       },
     };
+  }
+
+  get current(): Vmcs | undefined {
+    return this.currentVmcs;
+  }
+  set current(vmcs: Vmcs | undefined) {
+    this.currentVmcs = vmcs;
+    this.noteCurrent();
+  }
+
+  /** Set by VM entries, cleared by VM exits. */
+  get nonRoot(): boolean {
+    return this.inNonRoot;
+  }
+  set nonRoot(on: boolean) {
+    this.inNonRoot = on;
+    this.noteCurrent();
+  }
+
+  /** Tells generated code which VMCS it may read and write. */
+  private noteCurrent(): void {
+    const { currentVmcs } = this;
+    const { layoutAt, processor } = this.parts;
+    if (layoutAt === undefined) return;
+    processor.state.setU32(VMCS_LAYOUT, layoutAt);
+    processor.state.setU32(CURRENT_VMCS, currentVmcs === undefined || this.inNonRoot ? 0 : currentVmcs.host);
   }
 
   get operation(): boolean {

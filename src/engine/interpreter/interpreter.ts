@@ -27,7 +27,6 @@ import {
   RIP,
   SEGMENT_BASE,
   SEGMENT_LIMIT,
-  TRANSFER_DEPTH,
 } from "../../isa/state.js";
 import type { EngineCpu } from "../engine.js";
 import { CodeCache, MAX_BLOCK } from "./code-cache.js";
@@ -179,7 +178,7 @@ export class Interpreter {
     while (view.getInt32(base + BUDGET, true) > 0) {
       if (cpu.stepping) this.step();
       else {
-        const exit = this.start(0);
+        const exit = this.runModule(base, 0);
         view.setInt32(base + LEFT, 0, true);
         this.onRest();
         if (exit === RunExit.budget) {
@@ -191,11 +190,6 @@ export class Interpreter {
       }
       if (view.getInt32(base + ATTENTION, true) !== 0) return;
     }
-  }
-
-  private start(record: number): number {
-    this.view.setInt32(this.base + TRANSFER_DEPTH, 0, true);
-    return this.runModule(this.base, record);
   }
 
   /** First record of the block of one instruction at RIP; 0 if it cannot be fetched. For tests. */
@@ -215,7 +209,7 @@ export class Interpreter {
     let exit: number = RunExit.fault;
     try {
       const record = this.prepare(1);
-      if (record !== 0) exit = this.start(record);
+      if (record !== 0) exit = this.runModule(base, record);
     } finally {
       cpu.mmu.alone = false;
       view.setInt32(base + LEFT, 0, true);

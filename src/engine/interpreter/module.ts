@@ -20,6 +20,7 @@ import {
   PENDING_ERROR,
   Pending,
   RIP,
+  TRANSFER_DEPTH,
 } from "../../isa/state.js";
 import { type Callee, type FunctionBuilder, type Label, load } from "../../wasm/function.js";
 import { ModuleBuilder } from "../../wasm/module.js";
@@ -193,6 +194,7 @@ function emitRun(
   // The slot of the translated function that was left last, if nothing was interpreted since.
   const from = f.local("i32");
   f.set(record, f.param("i32", 1));
+  f.store(cpu, I32.const(0), TRANSFER_DEPTH);
   const addBudget = (amount: I32) => f.store(cpu, load.i32(cpu, BUDGET).add(amount), BUDGET);
   const left = () => load.i32_16u(record.value, Record.left);
 

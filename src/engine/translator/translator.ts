@@ -16,6 +16,7 @@ import { SAMPLE_INTERVAL } from "../interpreter/module.js";
 import { Batch } from "./build.js";
 import { type CodePlaces, linearPageOf, RegionFinder } from "./find-region.js";
 import { Hops } from "./hops.js";
+import { Memberships } from "./memberships.js";
 import type { DropReason, TranslationObserver } from "./observer.js";
 import type { Region, RegionBlock } from "./region.js";
 import type { RegisterHome } from "./region-code.js";
@@ -53,8 +54,7 @@ export class Translator {
   private heat = new Map<number, number>();
   /** How often a translated block was overwritten, by its record. */
   private readonly kills = new Map<number, number>();
-  /** Regions in which a block takes part. */
-  private readonly memberships = new Map<Block, Set<Region>>();
+  private readonly memberships = new Memberships();
   private readonly hops = new Hops();
   private readonly visits = new Visits();
   private readonly bySlot = new Map<number, Region>();
@@ -232,14 +232,7 @@ export class Translator {
     const slot = this.freeSlots.pop()!;
     const region: Region = { blocks, mode, seed, linearPage, registers, slot, void: false };
     this.bySlot.set(region.slot, region);
-    for (const { block } of blocks) {
-      let memberships = this.memberships.get(block);
-      if (!memberships) {
-        memberships = new Set();
-        this.memberships.set(block, memberships);
-      }
-      memberships.add(region);
-    }
+    this.memberships.add(region);
     if (!this.batch) {
       this.batch = new Batch(this.code.entriesOffset, this.cpu.state.base, this.traced);
       this.batchBegun = performance.now();
@@ -331,10 +324,10 @@ export class Translator {
   /** The code of a block was overwritten. */
   private killed(block: Block): void {
     this.heat.delete(block.record);
-    const memberships = this.memberships.get(block);
-    if (!memberships) return;
+    const regions = this.memberships.regions(block);
+    if (regions.length === 0) return;
     this.kills.set(block.record, (this.kills.get(block.record) ?? 0) + 1);
-    for (const region of [...memberships]) {
+    for (const region of regions) {
       this.statistics.invalidated++;
       this.drop(region, "code overwritten");
     }
@@ -344,10 +337,8 @@ export class Translator {
   private drop(region: Region, why: DropReason): void {
     const { code } = this;
     region.void = true;
+    this.memberships.remove(region);
     for (const { block } of region.blocks) {
-      const memberships = this.memberships.get(block);
-      memberships?.delete(region);
-      if (memberships?.size === 0) this.memberships.delete(block);
       if (code.blockAt(block.record) === block && code.diversion(block) === region.slot) code.restore(block);
     }
     if (this.bySlot.delete(region.slot)) this.freeSlots.unshift(region.slot);
