@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { TranslatorStatistics } from "../engine/translator/statistics.js";
 import { engineStatistics, interpretedShare } from "./engine-statistics.js";
 
 const counted = {
@@ -21,8 +22,9 @@ test("without a translator: what was decoded, numbers under each other", () => {
 });
 
 test("with a translator: shares, sizes and times with their units", () => {
-  const translator = {
+  const translator = Object.assign(new TranslatorStatistics(), {
     regions: 20,
+    inLocals: 4,
     modules: 2,
     instructions: 1500,
     bytes: 3 * 1024 * 1024,
@@ -32,11 +34,12 @@ test("with a translator: shares, sizes and times with their units", () => {
     samples: 100,
     emitting: 12.4,
     compiling: 1200,
-  };
+  });
   assert.deepEqual(engineStatistics({ ...counted, translator }, 4_096_000).slice(5), [
     "executed by translated code                    90.0 % (estimated from samples)",
     "executed by the interpreter                    10.0 %",
     "translated regions                               20",
+    "of these with registers in locals                 4",
     "translated instructions                       1,500",
     "blocks with a part for the interpreter            3",
     "modules                                           2",

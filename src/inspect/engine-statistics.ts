@@ -39,6 +39,7 @@ export function engineStatistics(statistics: PcStatistics, instructions: number)
       ["executed by translated code", percent(1 - interpreted), "estimated from samples"],
       ["executed by the interpreter", percent(interpreted)],
       ["translated regions", grouped(regions)],
+      ["of these with registers in locals", grouped(translator.inLocals)],
       ["translated instructions", grouped(translator.instructions)],
       ["blocks with a part for the interpreter", grouped(handedOver)],
       ["modules", grouped(modules)],

@@ -36,7 +36,7 @@ export class TranslationTrace implements TranslationObserver {
     this.places.set(region, rip);
     this.line(
       "translate",
-      `RIP ${hex(rip)}: ${regionSize(region)} into ${body.length} bytes for slot ${region.slot}, took ${milliseconds.toFixed(2)} ms`,
+      `RIP ${hex(rip)}: ${regionSize(region)}${region.registers === "locals" ? ", registers in locals," : ""} into ${body.length} bytes for slot ${region.slot}, took ${milliseconds.toFixed(2)} ms`,
     );
   }
 

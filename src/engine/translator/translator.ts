@@ -302,10 +302,10 @@ export class Translator {
       for (const [entry, block] of region.blocks.entries()) {
         if (isWorthEntering(block)) this.divert(block.block, region, entry);
         else this.observer?.refused?.(block.block, "its first instructions belong to the interpreter");
-        if (block.translated < block.instructions.length) statistics.handedOver++;
-        statistics.instructions += block.instructions.length;
+        statistics.count(block);
       }
       statistics.regions++;
+      if (region.registers === "locals") statistics.inLocals++;
       this.observer?.installed?.(region, bytes, `r${i}`);
     }
   }
