@@ -20,7 +20,7 @@ const EMPTY_TABLE = new Int32Array(TLB_BYTES / 4);
 for (let i = 0; i < TLB_ENTRIES; i++) EMPTY_TABLE[i * 4] = emptyTag(i);
 
 /** Slots that are remembered as filled; with more, a table is emptied as a whole. */
-const FEW_SLOTS = 256;
+const FEW_SLOTS = 512;
 
 /** The slots of a table that may hold something, as long as they are few: emptying them costs less than the whole. */
 class FilledSlots {

@@ -3,13 +3,16 @@
  * 5), the bounce buffer's commit, segments by number, PUSH and POP.
  */
 import { Emit, Register, type Shape } from "../../isa/emit.js";
-import { FLAT, SEGMENT_LIMIT, STACK_MASK } from "../../isa/state.js";
+import { FLAT, SEGMENT_LIMIT, STACK_MASK, TLB_ENTRIES, TLB_ENTRY_SIZE } from "../../isa/state.js";
 import { type FunctionBuilder, load } from "../../wasm/function.js";
 import { I32, type I64, select, type Value } from "../../wasm/value.js";
 import { FLAT_SEGMENTS } from "../interpreter/record.js";
 import { Access, type Runtime } from "../interpreter/runtime.js";
 
 const SS = 2;
+/** A page number (address >>> 12) times the size of a TLB entry. */
+const PAGE_TO_ENTRY = 12 - Math.log2(TLB_ENTRY_SIZE);
+const ENTRY_MASK = (TLB_ENTRIES - 1) * TLB_ENTRY_SIZE;
 
 export abstract class AccessEmit extends Emit {
   /** Addresses that came from the stack segment: their faults are #SS instead of #GP. */
@@ -122,7 +125,7 @@ export abstract class AccessEmit extends Emit {
   // --- memory ---
 
   protected entry(address: I64, access: "read" | "write"): I32 {
-    return this.let(this.tlb(access).add(address.shrU(8).toI32().and(0x3ff0)));
+    return this.let(this.tlb(access).add(address.shrU(PAGE_TO_ENTRY).toI32().and(ENTRY_MASK)));
   }
 
   /** The address came from {@link markStack}. */

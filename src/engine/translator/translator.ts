@@ -18,6 +18,7 @@ import { type CodePlaces, linearPageOf, RegionFinder } from "./find-region.js";
 import { Hops } from "./hops.js";
 import { Memberships } from "./memberships.js";
 import type { DropReason, TranslationObserver } from "./observer.js";
+import { Overwritten } from "./overwritten.js";
 import type { Region, RegionBlock } from "./region.js";
 import type { RegisterHome } from "./region-code.js";
 import { TranslatorStatistics } from "./statistics.js";
@@ -30,16 +31,14 @@ const HOT = 16;
  * be translated, after a first allowance: so a guest whose work is spread over much code is not held up by translations
  * that do not pay.
  */
-const ALLOWED_PER_SAMPLE = 0.3;
+const ALLOWED_PER_SAMPLE = 0.4;
 const FIRST_ALLOWANCE = 20_000;
 /** The same for a sample of what is translated already, but in several functions. */
 const ALLOWED_PER_HOP = 0.05;
 /** Regions that make a module; fewer have to wait. */
 const BATCH = 12;
 /** Milliseconds of the host after which fewer will do. */
-const PATIENCE = 20;
-/** How often the code of a block may be overwritten before it is left to the interpreter. */
-const MOST_KILLS = 2;
+const PATIENCE = 5;
 
 export class Translator {
   readonly statistics = new TranslatorStatistics();
@@ -52,8 +51,7 @@ export class Translator {
   private readonly view: DataView;
   private readonly finder: RegionFinder;
   private heat = new Map<number, number>();
-  /** How often a translated block was overwritten, by its record. */
-  private readonly kills = new Map<number, number>();
+  private readonly overwritten = new Overwritten();
   private readonly memberships = new Memberships();
   private readonly hops = new Hops();
   private readonly visits = new Visits();
@@ -248,7 +246,7 @@ export class Translator {
   }
 
   private isVolatile({ record }: Block): boolean {
-    return (this.kills.get(record) ?? 0) >= MOST_KILLS;
+    return this.overwritten.isVolatile(record, performance.now());
   }
 
   /** Where code lies around the current page. */
@@ -326,7 +324,7 @@ export class Translator {
     this.heat.delete(block.record);
     const regions = this.memberships.regions(block);
     if (regions.length === 0) return;
-    this.kills.set(block.record, (this.kills.get(block.record) ?? 0) + 1);
+    this.overwritten.note(block.record, performance.now());
     for (const region of regions) {
       this.statistics.invalidated++;
       this.drop(region, "code overwritten");
@@ -389,7 +387,7 @@ export class Translator {
     this.visits.clear();
     this.memberships.clear();
     this.heat.clear();
-    this.kills.clear();
+    this.overwritten.clear();
     this.batch = undefined;
     this.statistics.flushes++;
   }
