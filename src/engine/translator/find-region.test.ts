@@ -55,7 +55,7 @@ class Code {
         return host >= CODE_AT >>> 12 && host < (CODE_AT >>> 12) + 2 ? host : undefined;
       },
       heat: () => 100,
-      isVolatile: (block) => volatile !== undefined && block === blocks.get(volatile),
+      isExcluded: (block) => volatile !== undefined && block === blocks.get(volatile),
     });
   }
 }

@@ -23,8 +23,8 @@ export interface CodePlaces {
   readonly linearPage: number;
   /** How often a block was met by the sampling. */
   heat(block: Block): number;
-  /** The code of a block is overwritten again and again. */
-  isVolatile(block: Block): boolean;
+  /** The block is not to be taken: its code is overwritten again and again, or it is better off elsewhere. */
+  isExcluded(block: Block): boolean;
 }
 
 /** A block that is wanted, by page relative to the first one and offset in it. */
@@ -114,7 +114,7 @@ export class RegionFinder {
     };
     candidates.add({ page: 0, offset: seed.start, block: seed, heat: Number.MAX_VALUE, cold: 0 });
     for (const [block, page] of more) {
-      if (this.usable(block) && !places.isVolatile(block))
+      if (this.usable(block))
         candidates.add({ page, offset: block.start, block, heat: Number.MAX_VALUE, cold: 0 });
     }
     while (found.size < most && instructions.size < MOST_INSTRUCTIONS) {
@@ -180,7 +180,7 @@ export class RegionFinder {
     const host = places.hostPage(places.linearPage + page);
     if (host === undefined) return undefined;
     const block = this.code.blockOf(host, offset, mode);
-    return block && this.usable(block) && !places.isVolatile(block) ? block : undefined;
+    return block && this.usable(block) && !places.isExcluded(block) ? block : undefined;
   }
 
   /** It lies in one page, and not where the end of its segment may be. */
