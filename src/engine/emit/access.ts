@@ -2,7 +2,8 @@
  * What both engines' {@link Emit} share of memory and stack: loads and stores with the inline TLB test (design decision
  * 5), the bounce buffer's commit, segments by number, PUSH and POP.
  */
-import { Emit, Register, type Shape } from "../../isa/emit.js";
+import { isOutsideCode } from "../../isa/code-limit.js";
+import { Emit, Register, type Shape, Vector } from "../../isa/emit.js";
 import { FLAT, SEGMENT_LIMIT, STACK_MASK, TLB_ENTRIES, TLB_ENTRY_SIZE } from "../../isa/state.js";
 import { type FunctionBuilder, load } from "../../wasm/function.js";
 import { I32, type I64, select, type Value } from "../../wasm/value.js";
@@ -120,6 +121,20 @@ export abstract class AccessEmit extends Emit {
   override segmentLimit(segment: number | undefined): I32 {
     const number = segment === undefined ? this.segmentNumber() : I32.const(segment);
     return this.let(load.i32(this.cpu.add(number.shl(2)), SEGMENT_LIMIT));
+  }
+
+  // --- branches ---
+
+  /** RIP as wide as the operand size and the mode make it. */
+  protected cutTarget(target: I64): I64 {
+    if (this.operandSize === 16) return target.and(0xffffn);
+    return this.long ? target : target.and(0xffffffffn);
+  }
+
+  override branchTarget(target: I64): I64 {
+    const fixed = this.let(this.cutTarget(target));
+    this.f.if(isOutsideCode(this.cpu, fixed, this.long), () => this.fault(Vector.GP, 0));
+    return fixed;
   }
 
   // --- memory ---

@@ -1,10 +1,9 @@
 /**
  * The interpreter's side of {@link Emit}, its last layer: control flow, helpers and time.
  */
-import { Vector } from "../../isa/emit.js";
 import type { Helper } from "../../isa/helper.js";
 import type { LibraryFunction } from "../../isa/library.js";
-import { BUDGET, IP_DELTA, RIP, SEGMENT_LIMIT, SLICE_END, TSC_OFFSET } from "../../isa/state.js";
+import { BUDGET, IP_DELTA, RIP, SLICE_END, TSC_OFFSET } from "../../isa/state.js";
 import { load } from "../../wasm/function.js";
 import type { I32, I64, TypeMap, Value, ValueType } from "../../wasm/value.js";
 import { RecordEmit } from "./emit-record.js";
@@ -23,28 +22,9 @@ export class InterpreterEmit extends RecordEmit {
     return this.let(pointer.and(ripMask(this.cpu)));
   }
 
-  protected checkTarget(target: I64): void {
-    if (this.long) {
-      this.f.if(target.shl(16).shrS(16).ne(target), () => this.fault(Vector.GP, 0));
-    } else {
-      this.f.if(target.gtU(load.i64_32u(this.cpu, SEGMENT_LIMIT + 4)), () => this.fault(Vector.GP, 0));
-    }
-  }
-
   /** Target of the relative operand, checked. */
   private relativeTarget(): I64 {
     return this.branchTarget(this.nextRip().add(load.i64_32s(this.record, Record.displacement)));
-  }
-
-  protected cutRip(target: I64): I64 {
-    if (this.operandSize === 16) return target.and(0xffffn);
-    return this.long ? target : target.and(0xffffffffn);
-  }
-
-  override branchTarget(target: I64): I64 {
-    const cut = this.let(this.cutRip(target));
-    this.checkTarget(cut);
-    return cut;
   }
 
   override farPointer(): { selector: I32; offset: I64 } {

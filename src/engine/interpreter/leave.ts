@@ -2,9 +2,10 @@
  * The functions with which translated code leaves for the interpreter. They are shared, because a translated function
  * has very many ways out, and few of them are taken often.
  */
+import { isBeyondLimit, isNonCanonical } from "../../isa/code-limit.js";
 import { Vector } from "../../isa/emit.js";
 import { Control } from "../../isa/helper.js";
-import { BUDGET, PENDING, PENDING_ERROR, SEGMENT_LIMIT } from "../../isa/state.js";
+import { BUDGET, PENDING, PENDING_ERROR } from "../../isa/state.js";
 import { type Callee, type FunctionBuilder, load } from "../../wasm/function.js";
 import { I32 } from "../../wasm/value.js";
 import { Record } from "./record.js";
@@ -27,8 +28,8 @@ export function emitLeaveByBranch(f: FunctionBuilder, leave: Callee, transfer: C
   const beyond = f.choose(
     "i32",
     way.and(1),
-    () => target.shl(16).shrS(16).ne(target),
-    () => target.gtU(load.i64_32u(cpu, SEGMENT_LIMIT + 4)),
+    () => isNonCanonical(target),
+    () => isBeyondLimit(cpu, target),
   );
   f.if(beyond, () => {
     f.store(cpu, I32.const(Vector.GP), PENDING);

@@ -13,6 +13,7 @@ import {
   BOUNCE,
   BUDGET,
   IP_DELTA,
+  JUMP_CACHE,
   LEFT,
   MODE_TAG,
   NEXT_RIP,
@@ -204,7 +205,7 @@ function emitRun(
         f.return(I32.const(RunExit.budget)),
       );
       const rip = f.let(load.i64(cpu, RIP));
-      const entry = jumpEntry(f, cpu, rip);
+      const entry = jumpEntry(f, load.i32(cpu, JUMP_CACHE), rip);
       f.if(
         load.i64(entry).eq(rip.xor(load.i64(cpu, MODE_TAG))),
         () => f.set(record, load.i32(entry, 8)),
@@ -224,7 +225,7 @@ function emitRun(
       });
       f.if(load.i32_16u(record.value, Record.handler).eq(Handler.region), () => {
         const slot = f.let(load.i32(record.value, Record.immediate));
-        f.set(record, callTranslated(f, imports, handlerType, cpu, record.value, from.value, before));
+        f.set(record, callTranslated(f, imports, handlerType, cpu, record.value, slot, from.value, before));
         f.set(from, slot);
         // Either the state's RIP says where to go on, or a record does.
         f.brIf(lookup, record.value.eqz());

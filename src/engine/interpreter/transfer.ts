@@ -39,18 +39,19 @@ export interface CallImports {
   readonly visit: Callee;
 }
 
-/** The address of the jump cache's entry for `rip`. */
-export function jumpEntry(f: FunctionBuilder, cpu: I32, rip: I64): I32 {
+/** The address of the entry for `rip` in the jump cache at `cache`; jumpSlot (cpu/fetch-tlb.ts) says the same. */
+export function jumpEntry(f: FunctionBuilder, cache: I32, rip: I64): I32 {
   const index = rip
     .xor(rip.shrU(10))
     .toI32()
     .and(JUMP_ENTRIES - 1)
     .shl(4);
-  return f.let(load.i32(cpu, JUMP_CACHE).add(index));
+  return f.let(cache.add(index));
 }
 
 /**
  * Calls the translated function that a diverted record leads to, and takes the samples.
+ * @param slot of the function
  * @param from slot of the function that led there, or 0
  * @param before the budget
  * @returns its status
@@ -61,11 +62,11 @@ export function callTranslated(
   handlerType: number,
   cpu: I32,
   record: I32,
+  slot: I32,
   from: I32,
   before: I32,
 ): I32 {
   const entry = f.let(load.i32(record, Record.displacement));
-  const slot = f.let(load.i32(record, Record.immediate));
   f.if(before.xor(load.i32(cpu, HOPPED)).shrU(SAMPLE_SHIFT).and(from.ne(0)), () => {
     f.store(cpu, before, HOPPED);
     f.run(imports.hop, cpu, record, from);
@@ -94,7 +95,7 @@ export function emitTransfer(f: FunctionBuilder, imports: CallImports, handlerTy
     f.store(cpu, rip, RIP);
     f.return(I32.const(Control.next));
   };
-  const entry = jumpEntry(f, cpu, rip);
+  const entry = jumpEntry(f, load.i32(cpu, JUMP_CACHE), rip);
   f.if(load.i64(entry).ne(rip.xor(load.i64(cpu, MODE_TAG))), leave);
   const record = f.let(load.i32(entry, 8));
   f.if(load.i32_16u(record, Record.handler).ne(Handler.region), leave);
@@ -103,7 +104,8 @@ export function emitTransfer(f: FunctionBuilder, imports: CallImports, handlerTy
   f.store(cpu, depth.add(1), TRANSFER_DEPTH);
   f.store(cpu, rip.sub(load.i64_16u(record, Record.start)), IP_DELTA);
   const before = f.let(load.i32(cpu, BUDGET));
-  const status = callTranslated(f, imports, handlerType, cpu, record, from, before);
+  const slot = f.let(load.i32(record, Record.immediate));
+  const status = callTranslated(f, imports, handlerType, cpu, record, slot, from, before);
   f.store(cpu, depth, TRANSFER_DEPTH);
   f.return(status);
 }

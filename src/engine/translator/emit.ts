@@ -5,12 +5,11 @@
  * instruction has changed nothing, so the interpreter can execute it from the start.
  */
 import type { Shape } from "../../isa/emit.js";
-import { Vector } from "../../isa/emit.js";
 import type { FlagEmit } from "../../isa/flag-emit.js";
 import { Control, type Helper } from "../../isa/helper.js";
 import type { Instruction } from "../../isa/instruction.js";
 import type { LibraryFunction } from "../../isa/library.js";
-import { BUDGET, MXCSR, RIP, SEGMENT_LIMIT, SLICE_END, TSC_OFFSET } from "../../isa/state.js";
+import { BUDGET, MXCSR, RIP, SLICE_END, TSC_OFFSET } from "../../isa/state.js";
 import { load } from "../../wasm/function.js";
 import { F32, F64, I32, I64, type TypeMap, V128, type Value, type ValueType } from "../../wasm/value.js";
 import { Record } from "../interpreter/record.js";
@@ -62,20 +61,6 @@ export class TranslatorEmit extends LocalEmit {
   }
   override instructionPointer(): I64 {
     return this.rip(this.place.start);
-  }
-
-  private cutTarget(target: I64): I64 {
-    if (this.operandSize === 16) return target.and(0xffffn);
-    return this.long ? target : target.and(0xffffffffn);
-  }
-
-  override branchTarget(target: I64): I64 {
-    const fixed = this.let(this.cutTarget(target));
-    const beyond = this.long
-      ? fixed.shl(16).shrS(16).ne(fixed)
-      : fixed.gtU(load.i64_32u(this.cpu, SEGMENT_LIMIT + 4));
-    this.f.if(beyond, () => this.fault(Vector.GP, 0));
-    return fixed;
   }
 
   override farPointer(): { selector: I32; offset: I64 } {

@@ -4,6 +4,7 @@
  *
  * The budget is taken in portions, as a function that V8 compiles anew runs the old code until it returns.
  */
+import { isOutsideCode } from "../../isa/code-limit.js";
 import { Vector } from "../../isa/emit.js";
 import { Control } from "../../isa/helper.js";
 import {
@@ -19,7 +20,6 @@ import {
   PENDING,
   PENDING_ERROR,
   RIP,
-  SEGMENT_LIMIT,
   TLB_READ,
   TLB_WRITE,
   YMM,
@@ -67,6 +67,7 @@ export class LocalsCode extends RegionCode {
     "end" | "completed" | "fault" | "branched" | "interpret" | "again",
     Label
   >;
+
   constructor(
     f: FunctionBuilder,
     private readonly runtime: Runtime,
@@ -305,8 +306,7 @@ export class LocalsCode extends RegionCode {
   private checkTarget(): void {
     const { f, cpu } = this;
     const rip = this.rip.value;
-    const beyond = this.long ? rip.shl(16).shrS(16).ne(rip) : rip.gtU(load.i64_32u(cpu, SEGMENT_LIMIT + 4));
-    f.if(beyond.eqz(), () => {
+    f.if(isOutsideCode(cpu, rip, this.long).eqz(), () => {
       f.set(this.record, I32.const(0));
       f.br(this.labels.completed);
     });

@@ -12,9 +12,9 @@
  * (design decision 4).
  */
 import { Control } from "../../isa/helper.js";
-import { JUMP_ENTRIES } from "../../isa/state.js";
 import { type FunctionBuilder, type Local, load } from "../../wasm/function.js";
 import type { I32, I64, V128 } from "../../wasm/value.js";
+import { jumpEntry } from "../interpreter/transfer.js";
 
 /** Where the guest's registers live between the blocks of a function. */
 export type RegisterHome = "locals" | "state";
@@ -175,12 +175,7 @@ export abstract class RegionCode {
   /** Calls `found` with the record of the block at `rip` if the jump cache knows it. */
   lookUp(rip: I64, found: (record: I32) => void): void {
     const { f } = this;
-    const index = rip
-      .xor(rip.shrU(10))
-      .toI32()
-      .and(JUMP_ENTRIES - 1)
-      .shl(4);
-    const entry = f.let(this.jumpCache.add(index));
+    const entry = jumpEntry(f, this.jumpCache, rip);
     f.if(load.i64(entry).eq(rip.xor(this.modeTag)), () => found(f.let(load.i32(entry, 8))));
   }
 

@@ -3,6 +3,7 @@
  * VERR VERW, SWAPGS and the instructions for the bases of FS and GS (SDM vol. 2).
  */
 import { I32, I64, select } from "../../wasm/value.js";
+import { isNonCanonical } from "../code-limit.js";
 import { define, type Emit, Vector } from "../emit.js";
 import { Flag } from "../flags.js";
 import { type Helper, helper } from "../helper.js";
@@ -112,7 +113,7 @@ for (const [segment, offset] of [
   define(`wr${segment}base`, (x) => {
     requireEnabled(x);
     const base = x.read(0);
-    if (x.width(0) === 64) x.f.if(base.shl(16).shrS(16).ne(base), () => x.fault(Vector.GP, 0));
+    if (x.width(0) === 64) x.f.if(isNonCanonical(base), () => x.fault(Vector.GP, 0));
     x.setStateI64(offset, base);
   });
 }
