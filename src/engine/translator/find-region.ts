@@ -114,7 +114,7 @@ export class RegionFinder {
     };
     candidates.add({ page: 0, offset: seed.start, block: seed, heat: Number.MAX_VALUE, cold: 0 });
     for (const [block, page] of more) {
-      if (this.usable(block))
+      if (this.usable(block) && !places.isExcluded(block))
         candidates.add({ page, offset: block.start, block, heat: Number.MAX_VALUE, cold: 0 });
     }
     while (found.size < most && instructions.size < MOST_INSTRUCTIONS) {
