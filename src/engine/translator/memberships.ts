@@ -9,6 +9,12 @@ export class Memberships {
     return this.of.has(block);
   }
 
+  /** Whether a function with the guest's registers in locals has the block. */
+  inLocals(block: Block): boolean {
+    for (const { registers } of this.of.get(block) ?? []) if (registers === "locals") return true;
+    return false;
+  }
+
   /** The regions of a block; a copy, as they may be dropped one by one. */
   regions(block: Block): Region[] {
     return [...(this.of.get(block) ?? [])];

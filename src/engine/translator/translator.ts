@@ -139,10 +139,8 @@ export class Translator {
     if (this.memberships.has(block)) return;
     if (this.freeSlots.length === 0) this.dropAll();
     const started = performance.now();
-    // What is translated already can be called. Who translates everything, does so before it knows what belongs together.
-    const isExcluded = (other: Block) =>
-      this.isVolatile(other) || (!this.eager && this.memberships.has(other));
-    const region = this.translate(block, this.places(at, offset, isExcluded), this.home(block));
+    const registers = this.home(block);
+    const region = this.translate(block, this.places(at, offset, registers), registers);
     const milliseconds = performance.now() - started;
     this.statistics.emitting += milliseconds;
     if (!region || !this.observer?.emitted) return;
@@ -160,7 +158,7 @@ export class Translator {
     const target = this.code.blockAt(record);
     if (!region || !target || region.mode !== this.mode || this.code.diversion(target) === from) return;
     this.allowance += ALLOWED_PER_HOP;
-    const places = this.places(IP_DELTA, 0, (block) => this.isVolatile(block));
+    const places = this.places(IP_DELTA, 0, region.registers);
     const more = this.hops.note(region, target, places.linearPage - region.linearPage);
     if (!more || this.allowance < 0 || this.freeSlots.length === 0) return;
     this.hops.merged(region);
@@ -184,7 +182,7 @@ export class Translator {
     this.visits.forget(region);
     if (this.freeSlots.length === 0 || this.code.blockAt(region.seed.record) !== region.seed) return;
     const started = performance.now();
-    const places = this.places(IP_DELTA, 0, (block) => this.isVolatile(block));
+    const places = this.places(IP_DELTA, 0, "locals");
     const own = this.joined(region, new Map());
     this.translate(region.seed, { ...places, linearPage: region.linearPage }, "locals", undefined, own);
     this.statistics.emitting += performance.now() - started;
@@ -245,12 +243,20 @@ export class Translator {
     return this.eager && (seed.start & 1) === 1 ? "locals" : "state";
   }
 
+  /**
+   * What has been worth a function with the registers in locals, stays there: the newest translation of a block is the
+   * one that is entered. Who translates everything, does so before it knows what belongs together.
+   */
+  private isKept(block: Block): boolean {
+    return !this.eager && this.memberships.inLocals(block);
+  }
+
   private isVolatile({ record }: Block): boolean {
     return this.overwritten.isVolatile(record, performance.now());
   }
 
-  /** Where code lies around the current page. */
-  private places(at: number, offset: number, isExcluded: (block: Block) => boolean): CodePlaces {
+  /** Where code lies around the current page, and what of it a function of one kind may have. */
+  private places(at: number, offset: number, registers: RegisterHome): CodePlaces {
     const { view, cpu, mode } = this;
     const { base } = cpu.state;
     const low = (view.getInt32(base + at, true) - offset) | 0;
@@ -260,7 +266,7 @@ export class Translator {
     const own = linearPageOf((low + csBase) | 0, long ? high : 0);
     return {
       linearPage: own,
-      isExcluded,
+      isExcluded: (block) => this.isVolatile(block) || (registers === "state" && this.isKept(block)),
       heat: (block) => this.heat.get(block.record) ?? (this.memberships.has(block) ? 1 : 0),
       hostPage: (page) => {
         const physical = cpu.mmu.knownCodePage(page);
@@ -355,12 +361,7 @@ export class Translator {
     const block = this.code.blockAt(record);
     if (!block || !this.finder.usable(block)) return 0;
     if (this.freeSlots.length === 0) this.dropAll();
-    this.translate(
-      block,
-      this.places(RIP, block.start, () => false),
-      registers,
-      1,
-    );
+    this.translate(block, this.places(RIP, block.start, registers), registers, 1);
     const batch = this.batch;
     if (!batch) return 0;
     this.batch = undefined;
