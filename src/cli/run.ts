@@ -8,6 +8,7 @@ import { UsageError } from "../host/usage-error.js";
 import { checkMemory, DEFAULT_MEMORY, engines } from "../machine/config.js";
 import { Machine } from "../machine/machine.js";
 import { attend } from "./attend.js";
+import { goBeforeCompilers } from "./compile-threads.js";
 import { checks, isCheck } from "./engine-words.js";
 import { debugMachine, parseGdbAddress } from "./gdb-option.js";
 import { builtinGuest, cpuOfGuest, debianImages, type GuestImages } from "./guests.js";
@@ -194,6 +195,7 @@ export async function run(words: readonly string[]): Promise<number> {
   if (checked && config.clock === "host")
     throw new UsageError(`--engine ${engine} compares two runs: it needs --clock virtual.`);
 
+  goBeforeCompilers();
   const trace = openTrace(traced);
   const quiet = options.has("quiet");
   const progress = (text: string) => {
