@@ -2,6 +2,7 @@
  * The command `vt86`.
  */
 import { readFile } from "node:fs/promises";
+import { distFolder } from "../host/dist-folder.js";
 import { nearestName } from "../host/nearest-name.js";
 import { UsageError } from "../host/usage-error.js";
 
@@ -18,7 +19,7 @@ Usage: vt86 COMMAND [arguments]
 To begin: vt86 run debian`;
 
 async function printVersion(): Promise<void> {
-  const text = await readFile(new URL("../../package.json", import.meta.url), "utf8");
+  const text = await readFile(new URL("../package.json", distFolder), "utf8");
   console.log(`vt86 ${(JSON.parse(text) as { version: string }).version}`);
 }
 

@@ -4,6 +4,7 @@
  * Generating takes seconds, so the build does it once (generate-main.ts) and leaves the module beside this
  * file; without that, or when a source is newer, it is generated on the spot.
  */
+import { distFolder } from "../../host/dist-folder.js";
 import { readPrebuilt } from "../../host/prebuilt.js";
 import type { Shape } from "../../isa/emit.js";
 import { hotShapes } from "./hot-shapes.js";
@@ -53,15 +54,15 @@ export function tier0(): Tier0 {
 /** Loads the prebuilt interpreter where there is one that fits. */
 export async function prepareTier0(): Promise<void> {
   if (shared) return;
-  const place = (name: string) => new URL(`./${name}`, import.meta.url);
+  const place = (name: string) => new URL(`engine/interpreter/${name}`, distFolder);
   const sources = [
-    "./",
-    "../../isa/",
-    "../../isa/families/",
-    "../../isa/decode/",
-    "../../isa/decode/tables/",
-    "../../wasm/",
-  ].map((folder) => new URL(folder, import.meta.url));
+    "engine/interpreter/",
+    "isa/",
+    "isa/families/",
+    "isa/decode/",
+    "isa/decode/tables/",
+    "wasm/",
+  ].map((folder) => new URL(folder, distFolder));
   const found = await readPrebuilt([place(PREBUILT.module), place(PREBUILT.keys)], sources);
   const [bytes, text] = found ?? [];
   if (!bytes || !text || shared) return;
