@@ -9,9 +9,14 @@ const utf8 = new TextEncoder();
 const scratch = new DataView(new ArrayBuffer(8));
 
 export class ByteWriter {
-  private bytes = new Uint8Array(1024);
+  private bytes: Uint8Array<ArrayBuffer>;
   /** Number of bytes written so far. */
   length = 0;
+
+  /** @param expected how many bytes it has room for, before it grows */
+  constructor(expected = 1024) {
+    this.bytes = new Uint8Array(expected);
+  }
 
   /** What was written, as a view that stays valid until the next write. */
   view(): Uint8Array<ArrayBuffer> {

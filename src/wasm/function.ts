@@ -5,6 +5,7 @@
  * are reused after the scope in which they were made, so that large generated functions stay small.
  */
 import { ByteWriter } from "./bytes.js";
+import { NONE, writeOpcode } from "./expression.js";
 import {
   F32,
   F64,
@@ -45,13 +46,7 @@ export interface Callee {
 
 const blockType = (type: ValueType | undefined) => (type === undefined ? 0x40 : typeByte[type]);
 
-/** Alignment hints and opcodes of the memory instructions: the natural alignment is not promised, so the hint is 0. */
-const memory =
-  (offset: number) =>
-  (out: ByteWriter): void => {
-    out.byte(0);
-    out.u32(offset);
-  };
+const storeOpcode: Record<ValueType, number> = { i32: 0x36, i64: 0x37, f32: 0x38, f64: 0x39, v128: 0xfd00b };
 
 function narrow(bits: number, value: I64): I64 {
   value.bits = bits;
@@ -59,25 +54,25 @@ function narrow(bits: number, value: I64): I64 {
 }
 
 export const load = {
-  i32: (address: I32, offset = 0) => new I32(0x28, [address], memory(offset)),
-  i64: (address: I32, offset = 0) => new I64(0x29, [address], memory(offset)),
-  f32: (address: I32, offset = 0) => new F32(0x2a, [address], memory(offset)),
-  f64: (address: I32, offset = 0) => new F64(0x2b, [address], memory(offset)),
-  i32_8s: (address: I32, offset = 0) => new I32(0x2c, [address], memory(offset)),
-  i32_8u: (address: I32, offset = 0) => new I32(0x2d, [address], memory(offset)),
-  i32_16s: (address: I32, offset = 0) => new I32(0x2e, [address], memory(offset)),
-  i32_16u: (address: I32, offset = 0) => new I32(0x2f, [address], memory(offset)),
-  i64_8s: (address: I32, offset = 0) => new I64(0x30, [address], memory(offset)),
-  i64_8u: (address: I32, offset = 0) => narrow(8, new I64(0x31, [address], memory(offset))),
-  i64_16s: (address: I32, offset = 0) => new I64(0x32, [address], memory(offset)),
-  i64_16u: (address: I32, offset = 0) => narrow(16, new I64(0x33, [address], memory(offset))),
-  i64_32s: (address: I32, offset = 0) => new I64(0x34, [address], memory(offset)),
-  i64_32u: (address: I32, offset = 0) => narrow(32, new I64(0x35, [address], memory(offset))),
-  v128: (address: I32, offset = 0) => new V128(0xfd000, [address], memory(offset)),
+  i32: (address: I32, offset = 0) => new I32(0x28, [address], offset),
+  i64: (address: I32, offset = 0) => new I64(0x29, [address], offset),
+  f32: (address: I32, offset = 0) => new F32(0x2a, [address], offset),
+  f64: (address: I32, offset = 0) => new F64(0x2b, [address], offset),
+  i32_8s: (address: I32, offset = 0) => new I32(0x2c, [address], offset),
+  i32_8u: (address: I32, offset = 0) => new I32(0x2d, [address], offset),
+  i32_16s: (address: I32, offset = 0) => new I32(0x2e, [address], offset),
+  i32_16u: (address: I32, offset = 0) => new I32(0x2f, [address], offset),
+  i64_8s: (address: I32, offset = 0) => new I64(0x30, [address], offset),
+  i64_8u: (address: I32, offset = 0) => narrow(8, new I64(0x31, [address], offset)),
+  i64_16s: (address: I32, offset = 0) => new I64(0x32, [address], offset),
+  i64_16u: (address: I32, offset = 0) => narrow(16, new I64(0x33, [address], offset)),
+  i64_32s: (address: I32, offset = 0) => new I64(0x34, [address], offset),
+  i64_32u: (address: I32, offset = 0) => narrow(32, new I64(0x35, [address], offset)),
+  v128: (address: I32, offset = 0) => new V128(0xfd000, [address], offset),
   /** 32 bits into lane 0, the rest zero. */
-  v128_32zero: (address: I32, offset = 0) => new V128(0xfd000 + 92, [address], memory(offset)),
+  v128_32zero: (address: I32, offset = 0) => new V128(0xfd000 + 92, [address], offset),
   /** 64 bits into lane 0, the rest zero. */
-  v128_64zero: (address: I32, offset = 0) => new V128(0xfd000 + 93, [address], memory(offset)),
+  v128_64zero: (address: I32, offset = 0) => new V128(0xfd000 + 93, [address], offset),
 };
 
 export class FunctionBuilder {
@@ -116,7 +111,7 @@ export class FunctionBuilder {
 
   /** What a local holds where this is used; `let` makes a copy of it. */
   read<T extends ValueType>(local: { readonly type: T; readonly index: number }): TypeMap[T] {
-    return make(local.type, 0x20, [], (out) => out.u32(local.index));
+    return make(local.type, 0x20, NONE, local.index);
   }
 
   /** How many structures are open around what is emitted now. */
@@ -133,7 +128,7 @@ export class FunctionBuilder {
   }
 
   private get<T extends ValueType>(type: T, index: number): TypeMap[T] {
-    return make(type, 0x20, [], (out) => out.u32(index), true);
+    return make(type, 0x20, NONE, index, true);
   }
 
   /** Evaluates a value now and gives it a name: the result costs nothing to use and does not change. */
@@ -256,7 +251,7 @@ export class FunctionBuilder {
   call<T extends ValueType>(type: T, callee: Callee, ...args: Value[]): TypeMap[T] {
     if (callee.signature.results[0] !== type)
       throw new TypeError(`function ${callee.index} returns no ${type}`);
-    return this.let(make(type, 0x10, args, (out) => out.u32(callee.index)));
+    return this.let(make(type, 0x10, args, callee.index));
   }
 
   /** Calls entry `index` of table 0, which must have type number `typeIndex`; keeps the result. */
@@ -277,8 +272,7 @@ export class FunctionBuilder {
 
   /** Stores a whole i32, i64, f32, f64 or v128. */
   store(address: I32, value: Value, offset = 0): void {
-    const opcode = { i32: 0x36, i64: 0x37, f32: 0x38, f64: 0x39, v128: 0xfd00b }[value.type];
-    this.write(opcode, address, value, offset);
+    this.write(storeOpcode[value.type], address, value, offset);
   }
 
   /** Stores the low `width` bits (8, 16, 32 or 64) of an i64. */
@@ -308,11 +302,9 @@ export class FunctionBuilder {
   private write(opcode: number, address: I32, value: Value, offset: number): void {
     address.emit(this.out);
     value.emit(this.out);
-    if (opcode >= 0x1000) {
-      this.out.byte(opcode >> 12);
-      this.out.u32(opcode & 0xfff);
-    } else this.out.byte(opcode);
-    memory(offset)(this.out);
+    writeOpcode(this.out, opcode);
+    this.out.byte(0);
+    this.out.u32(offset);
   }
 
   private structure(opcode: number, body: (label: Label) => void): void {
@@ -345,6 +337,9 @@ export class FunctionBuilder {
   }
 }
 
+/** Most bodies are smaller than that. */
+const BODY_BYTES = 1 << 14;
+
 /**
  * Builds a body in a buffer of its own; used by the module builder.
  * @param body may return what emits the beginning of the function, if that is known only when the rest is emitted
@@ -354,12 +349,12 @@ export function buildBody(
   // biome-ignore lint/suspicious/noConfusingVoidType: most bodies have no such beginning
   body: (f: FunctionBuilder) => (() => void) | void,
 ): Uint8Array {
-  const code = new ByteWriter();
+  const code = new ByteWriter(BODY_BYTES);
   const first = new ByteWriter();
   const builder = new FunctionBuilder(code, signature);
   const beginning = body(builder);
   if (beginning) builder.into(first, beginning);
-  const whole = new ByteWriter();
+  const whole = new ByteWriter(code.length + first.length + BODY_BYTES / 4);
   builder.declareLocals(whole);
   whole.append(first.view());
   whole.append(code.view());

@@ -1,7 +1,7 @@
 /**
  * Integer values (see value.ts).
  */
-import { type Immediates, Value } from "./expression.js";
+import { type Immediates, NONE, Value } from "./expression.js";
 import { F32, F64 } from "./float.js";
 
 /** Integers are accepted wherever an I32 or I64 is: they become constants. */
@@ -21,7 +21,7 @@ export class I32 extends Value {
   }
   static const(value: number): I32 {
     const constant = value | 0;
-    return new I32(0x41, [], (out) => out.s32(constant), true, constant);
+    return new I32(0x41, NONE, constant, true, constant);
   }
   static from(value: IntoI32): I32 {
     return typeof value === "number" ? I32.const(value) : value;
@@ -200,8 +200,11 @@ export class I64 extends Value {
     return this.fromDouble;
   }
   static const(value: number | bigint): I64 {
+    // Most are small, and calculating with big ones takes long.
+    if (typeof value === "number" && value === (value | 0))
+      return new I64(0x42, NONE, value, true, BigInt(value));
     const constant = BigInt.asIntN(64, BigInt(value));
-    return new I64(0x42, [], (out) => out.s64(constant), true, constant);
+    return new I64(0x42, NONE, (out) => out.s64(constant), true, constant);
   }
   static from(value: IntoI64): I64 {
     return value instanceof I64 ? value : I64.const(value);

@@ -83,7 +83,8 @@ export class ModuleBuilder {
 
   /** The binary. */
   build(): Uint8Array<ArrayBuffer> {
-    const out = new ByteWriter();
+    const bodies = this.functions.reduce((bytes, { body }) => bytes + (body?.length ?? 0), 0);
+    const out = new ByteWriter(bodies + 0x1000);
     for (const byte of [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]) out.byte(byte);
     const section = (id: number, body: () => void) => {
       out.byte(id);

@@ -9,7 +9,6 @@ const binary = (n: number) => (a: V128, b: V128) => new V128(opcode(n), [a, b]);
 /** Shift of all lanes by an i32 count, taken modulo the lane width. */
 const shift = (n: number) => (a: V128, count: I32 | number) => new V128(opcode(n), [a, I32.from(count)]);
 const test = (n: number) => (a: V128) => new I32(opcode(n), [a]);
-const lane = (n: number) => (out: { byte(v: number): void }) => out.byte(n);
 
 const splat =
   <V extends Value>(n: number) =>
@@ -18,8 +17,8 @@ const splat =
 const replace =
   <V extends Value>(n: number) =>
   (a: V128, index: number, b: V) =>
-    new V128(opcode(n), [a, b], lane(index));
-const extractI32 = (n: number) => (a: V128, index: number) => new I32(opcode(n), [a], lane(index));
+    new V128(opcode(n), [a, b], index);
+const extractI32 = (n: number) => (a: V128, index: number) => new I32(opcode(n), [a], index);
 
 export const v128 = {
   not: unary(77),
@@ -159,7 +158,7 @@ export const i32x4 = {
 
 export const i64x2 = {
   splat: splat<I64>(18),
-  extract: (a: V128, index: number) => new I64(opcode(29), [a], lane(index)),
+  extract: (a: V128, index: number) => new I64(opcode(29), [a], index),
   replace: replace<I64>(30),
   abs: unary(192),
   neg: unary(193),
@@ -189,7 +188,7 @@ export const i64x2 = {
 
 export const f32x4 = {
   splat: splat<F32>(19),
-  extract: (a: V128, index: number) => new F32(opcode(31), [a], lane(index)),
+  extract: (a: V128, index: number) => new F32(opcode(31), [a], index),
   replace: replace<F32>(32),
   eq: binary(65),
   ne: binary(66),
@@ -214,7 +213,7 @@ export const f32x4 = {
 
 export const f64x2 = {
   splat: splat<F64>(20),
-  extract: (a: V128, index: number) => new F64(opcode(33), [a], lane(index)),
+  extract: (a: V128, index: number) => new F64(opcode(33), [a], index),
   replace: replace<F64>(34),
   eq: binary(71),
   ne: binary(72),

@@ -43,6 +43,16 @@ export function make<T extends ValueType>(
   immediates?: Immediates,
   atomic = false,
 ): TypeMap[T] {
-  const classes = { i32: I32, i64: I64, f32: F32, f64: F64, v128: V128 };
-  return new classes[type](opcode, operands, immediates, atomic) as TypeMap[T];
+  switch (type) {
+    case "i32":
+      return new I32(opcode, operands, immediates, atomic) as TypeMap[T];
+    case "i64":
+      return new I64(opcode, operands, immediates, atomic) as TypeMap[T];
+    case "f32":
+      return new F32(opcode, operands, immediates, atomic) as TypeMap[T];
+    case "f64":
+      return new F64(opcode, operands, immediates, atomic) as TypeMap[T];
+    default:
+      return new V128(opcode, operands, immediates, atomic) as TypeMap[T];
+  }
 }

@@ -17,7 +17,7 @@ const ENTRY_MASK = (TLB_ENTRIES - 1) * TLB_ENTRY_SIZE;
 
 export abstract class AccessEmit extends Emit {
   /** Addresses that came from the stack segment: their faults are #SS instead of #GP. */
-  private readonly stackAddresses = new WeakSet<Value>();
+  private stackAddresses: Set<Value> | undefined;
 
   constructor(
     shape: Shape,
@@ -107,6 +107,7 @@ export abstract class AccessEmit extends Emit {
   protected markStack(linear: I64): I64 {
     const copy = this.f.local("i64");
     this.f.set(copy, linear);
+    this.stackAddresses ??= new Set();
     this.stackAddresses.add(copy.value);
     return copy.value;
   }
@@ -145,7 +146,7 @@ export abstract class AccessEmit extends Emit {
 
   /** The address came from {@link markStack}. */
   protected isStack(linear: I64): boolean {
-    return this.stackAddresses.has(linear);
+    return this.stackAddresses?.has(linear) ?? false;
   }
 
   /** Host address for an access: the inline TLB test, or {@link miss}. */
@@ -169,8 +170,7 @@ export abstract class AccessEmit extends Emit {
   }
 
   private accessCode(linear: I64, bytes: number, access: "read" | "write" | "update"): I32 {
-    const stack = this.stackAddresses.has(linear);
-    return I32.const(Access.encode(access, bytes) | (stack ? Access.stack : 0));
+    return I32.const(Access.encode(access, bytes) | (this.isStack(linear) ? Access.stack : 0));
   }
 
   override hostRead(linear: I64, bytes: number): I32 {

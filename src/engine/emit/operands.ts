@@ -15,9 +15,8 @@ export function signExtend(value: I64, width: number): I64 {
   return value;
 }
 
-const lowHalf = (value: V128): I64 => new I64(0xfd000 + 29, [value], (out) => out.byte(0));
-const splatLow = (value: I64): V128 =>
-  new V128(0xfd000 + 30, [V128.const(0n, 0n), value], (out) => out.byte(0));
+const lowHalf = (value: V128): I64 => new I64(0xfd000 + 29, [value], 0);
+const splatLow = (value: I64): V128 => new V128(0xfd000 + 30, [V128.const(0n, 0n), value], 0);
 
 export abstract class OperandEmit extends AccessEmit {
   /** Register operand `i`, extended from its width. Need not be fixed. */

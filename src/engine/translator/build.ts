@@ -5,7 +5,7 @@
  * table of entries at the head of a loop.
  */
 import { codeSizeOf, Mode } from "../../cpu/mode.js";
-import { definitionOf, type Shape } from "../../isa/emit.js";
+import type { Shape } from "../../isa/emit.js";
 import type { FlagFunctions } from "../../isa/flag-emit.js";
 import type { Helper } from "../../isa/helper.js";
 import { type LibraryFunction, librarySignature } from "../../isa/library.js";
@@ -16,12 +16,13 @@ import { ModuleBuilder } from "../../wasm/module.js";
 import { I32, I64 } from "../../wasm/value.js";
 import { RECORD_SIZE } from "../interpreter/record.js";
 import { flagExports, flagSignature, type RegionRuntime, runtimeExports } from "../interpreter/runtime.js";
-import { Handler, shapeOf } from "../interpreter/shapes.js";
+import { shapeOf } from "../interpreter/shapes.js";
 import { TranslatorEmit, type Ways } from "./emit.js";
 import type { LocalEmit, Place } from "./emit-operands.js";
 import { FlagProbe, type FlagUse, unreadFlags } from "./flag-use.js";
 import { LocalFlags } from "./local-flags.js";
 import { LocalsCode } from "./locals-code.js";
+import { Meaning } from "./meaning.js";
 import type { Edge, Region, RegionBlock, RegionInstruction } from "./region.js";
 import type { RegionCode } from "./region-code.js";
 import { StateCode } from "./state-code.js";
@@ -29,17 +30,15 @@ import { StateCode } from "./state-code.js";
 /** The type of a translated function: that of a handler. */
 const SIGNATURE: Signature = { params: ["i32", "i32"], results: ["i32"] };
 
-/**
- * The interpreter executes them: they work on registers in the state behind the translator's back, or change the state
- * between accesses that they know to succeed.
- */
-const leftToInterpreter = /^(f?xsave|fxrstor|xrstor|f?nsave|fnstenv|fldenv|frstor)/;
-
 /** The functions that translated code calls, imported when they are first used. */
 class Imports implements RegionRuntime {
   readonly bounce = BOUNCE;
   readonly flags: FlagFunctions;
-  private readonly known = new Map<string, Callee>();
+  private readonly known = {
+    runtime: new Map<string, Callee>(),
+    helper: new Map<string, Callee>(),
+    trace: new Map<string, Callee>(),
+  };
 
   constructor(private readonly m: ModuleBuilder) {
     const flag = (name: string) => this.import("runtime", name, flagSignature);
@@ -55,12 +54,16 @@ class Imports implements RegionRuntime {
       },
     };
   }
-  private import(module: string, name: string, { params, results }: Signature): Callee {
-    const key = `${module}.${name}`;
-    let callee = this.known.get(key);
+  private import(
+    module: "runtime" | "helper" | "trace",
+    name: string,
+    { params, results }: Signature,
+  ): Callee {
+    const known = this.known[module];
+    let callee = known.get(name);
     if (!callee) {
       callee = this.m.import(module, name, params, results);
-      this.known.set(key, callee);
+      known.set(name, callee);
     }
     return callee;
   }
@@ -102,9 +105,6 @@ class Imports implements RegionRuntime {
     return this.import("runtime", callee.name, librarySignature(callee));
   }
 }
-
-/** What instructions do with flags, by handler and (for shifts) immediate. */
-const flagUses = new Map<number, FlagUse>();
 
 /** Several regions on their way into one module. */
 export class Batch {
@@ -236,14 +236,13 @@ class RegionBuilder {
     const first = block.copy;
     const count = instructions.length + shared;
     code.pay(count, first);
-    const uses = instructions.map((instruction) => this.flagUse(instruction));
-    const unread = unreadFlags(uses);
+    const unread = unreadFlags(
+      instructions.map((described) => Meaning.of(described).flagUse(described, () => this.probe(described))),
+    );
     for (const [k, instruction] of instructions.entries()) {
       const record = first + k * RECORD_SIZE;
-      if (
-        instruction.handler < Handler.first ||
-        leftToInterpreter.test(instruction.instruction.form.mnemonic)
-      ) {
+      const meaning = Meaning.of(instruction).emit;
+      if (!meaning) {
         source.translated = k;
         code.interpret(record);
         return;
@@ -263,7 +262,7 @@ class RegionBuilder {
           this.runtime,
           ways,
         );
-        definitionOf(shape.mnemonic)!.emit(emit);
+        meaning(emit);
       });
       if (code.ended) break;
     }
@@ -342,22 +341,10 @@ class RegionBuilder {
   }
 
   /** What an instruction does with flags, found out by emitting it into nowhere. */
-  private flagUse(described: RegionInstruction): FlagUse {
-    const { instruction, handler } = described;
-    const key =
-      handler * 256 + (instruction.operands.at(-1)?.kind === "imm" ? instruction.immediate & 0xff : 0);
-    let use = flagUses.get(key);
-    if (!use) {
-      use = this.probe(described);
-      flagUses.set(key, use);
-    }
-    return use;
-  }
-
   private probe(described: RegionInstruction): FlagUse {
-    const { instruction, handler } = described;
-    const leaves: FlagUse = { reads: true, replaces: false, sets: false, readsOwn: false };
-    if (handler < Handler.first) return leaves;
+    const { instruction } = described;
+    const meaning = Meaning.of(described).emit;
+    if (!meaning) return { reads: true, replaces: false, sets: false, readsOwn: false };
     const f = new FunctionBuilder(new ByteWriter(), SIGNATURE);
     const code = new StateCode(f, I32.const(0), this.runtime, this.long, 0);
     let probe: FlagProbe | undefined;
@@ -374,7 +361,7 @@ class RegionBuilder {
       };
       const place = this.place(described, 0, 1);
       const emit: LocalEmit = new TranslatorEmit(shape, instruction, place, code, probe, this.runtime, ways);
-      definitionOf(shape.mnemonic)!.emit(emit);
+      meaning(emit);
     });
     const { reads, replaces, sets, readsOwn } = probe!;
     return { reads: reads || code.exits > 0, replaces, sets, readsOwn };
