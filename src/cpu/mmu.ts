@@ -7,12 +7,12 @@
  */
 import { Vector } from "../isa/emit.js";
 import { Flag } from "../isa/flags.js";
-import { CR0, CR3, CR4, FLAG_OTHERS, JUMP_CACHE, LEFT, RIP, TLB_READ, TLB_WRITE } from "../isa/state.js";
+import { CR3, CR4, FLAG_OTHERS, LEFT, RIP } from "../isa/state.js";
 import { NOT_RAM, type PhysicalMap } from "../memory/physical.js";
 import { BounceBuffer } from "./bounce.js";
 import type { CodePages } from "./code-pages.js";
 import type { TlbControl } from "./context.js";
-import { Cr0, Cr4 } from "./control-bits.js";
+import { Cr4 } from "./control-bits.js";
 import type { CpuState } from "./cpu-state.js";
 import { type AccessWatcher, RunAlone } from "./debugger.js";
 import { Fault } from "./fault.js";
@@ -23,8 +23,8 @@ import { WalkExplainer, type WalkExplanation, type WalkQuestion } from "./paging
 import { FORMAT_4LEVEL } from "./paging/formats.js";
 import { PhysicalStructures } from "./paging/structures.js";
 import { LinearTranslator } from "./paging/translator.js";
-import { SpaceViews } from "./space-views.js";
 import { NO_EPT, type TlbView, TlbViewPool, VIEW_BYTES } from "./tlb-view.js";
+import { ViewSelection } from "./view-selection.js";
 import type { ApicAccessPage, GuestTranslation } from "./vmx/ept-guest.js";
 import { EptOperation } from "./vmx/ept-operation.js";
 
@@ -37,23 +37,12 @@ export const RESOLVE_FAULT = 0;
 export const VIEW_COUNT = 40;
 export const MMU_BYTES = VIEW_BYTES * VIEW_COUNT;
 
-/**
- * Views of one address space: bit 0 user privilege, bit 1 SMAP suspended, or for user privilege alignment checked. The
- * TLBs of that last one stay empty, so that every access comes to {@link Mmu.resolve}.
- */
-const USER = 1;
-const AC = 2;
-
 export class Mmu extends LinearAccess implements TlbControl {
   private readonly pool: TlbViewPool;
   private readonly translator: LinearTranslator;
   private readonly bounce: BounceBuffer;
   private readonly operation: EptOperation;
-  private current!: TlbView;
-  /** Of the current view: accesses of 2, 4 and 8 bytes have to be aligned. */
-  private checksAlignment = false;
-  /** The views of the current address space and mode, by {@link USER} and {@link AC}. */
-  private readonly siblings: SpaceViews;
+  private readonly selection: ViewSelection;
   onDataAccess: AccessWatcher | undefined;
   /** No translation of this page may be entered in a TLB (data breakpoints). Indexed by pageNumber. */
   readonly watchedPages = new Set<number>();
@@ -68,7 +57,7 @@ export class Mmu extends LinearAccess implements TlbControl {
   ) {
     super(state, physical, code);
     this.pool = new TlbViewPool(state.memory, viewsAt, VIEW_COUNT);
-    this.siblings = new SpaceViews(this.pool);
+    this.selection = new ViewSelection(state, this.pool);
     const structures = new PhysicalStructures(state.memory, physical, code);
     this.translator = new LinearTranslator(state, structures, physicalBits, page1g);
     this.bounce = new BounceBuffer(state, physical, code);
@@ -109,37 +98,26 @@ export class Mmu extends LinearAccess implements TlbControl {
 
   /** Points the state at the view of the current address space and privilege (CPL and, with SMAP, EFLAGS.AC). */
   selectView(): void {
+    const { pcid, translator } = this;
+    const { space } = this.operation;
     // Below 2^53: 10 bits of rules, 12 of PCID, 2 of privilege.
-    const key = (this.operation.space.id * 0x400 + this.translator.rulesKey) * 0x4000 + this.pcid * 4;
-    this.siblings.select(key);
-    this.selectPrivilege();
+    const key = (space.id * 0x400 + translator.rulesKey) * 0x4000 + pcid * 4;
+    this.selection.select({ key, pcid, space, smap: translator.rules.smap });
   }
 
   /** The same when only the privilege (or PKRU) can have changed. */
   selectPrivilege(): void {
-    const { state } = this;
-    this.checksAlignment = state.cpl === 3 && this.alignmentMatters();
-    const user = this.checksAlignment ? USER | AC : USER;
-    const view = this.sibling(state.cpl === 3 ? user : this.smapSuspended());
-    this.current = view;
-    state.setU32(TLB_READ, view.read);
-    state.setU32(TLB_WRITE, view.write);
-    state.setU32(JUMP_CACHE, view.jump);
+    this.selection.selectPrivilege();
   }
 
-  /** CR0.AM and EFLAGS.AC: user code gets #AC for unaligned accesses (SDM vol. 3, 6.15). */
-  private alignmentMatters(): boolean {
-    const { state } = this;
-    return (state.u32(FLAG_OTHERS) & Flag.AC) !== 0 && (state.u32(CR0) & Cr0.AM) !== 0;
+  /** Somebody wants to be told of each change of privilege. */
+  set privilegeIsWatched(watched: boolean) {
+    this.selection.watched = watched;
+    this.selection.selectPrivilege();
   }
 
-  /** {@link AC} when SMAP is on and EFLAGS.AC suspends it for explicit supervisor accesses. */
-  private smapSuspended(): number {
-    return this.translator.rules.smap && (this.state.u32(FLAG_OTHERS) & Flag.AC) !== 0 ? AC : 0;
-  }
-
-  private sibling(privilege: number): TlbView {
-    return this.siblings.get(privilege, this.pcid, this.operation.space);
+  private get current(): TlbView {
+    return this.selection.current;
   }
 
   /** VM entry: what is translated from now on is the guest's. The caller loads control registers and calls {@link modeChanged}. */
@@ -176,8 +154,7 @@ export class Mmu extends LinearAccess implements TlbControl {
   /** Flushed views are not in use any more, unless selected again. */
   private flushViews(which: (view: TlbView) => boolean): void {
     this.pool.flush(which);
-    this.current.touched = true;
-    this.siblings.touch();
+    this.selection.touch();
   }
   private flushVpid(vpid: number): void {
     this.flushViews((view) => view.vpid === vpid);
@@ -325,10 +302,7 @@ export class Mmu extends LinearAccess implements TlbControl {
   }
 
   protected locate(low: number, high: number, write: boolean, privilege: Privilege): number {
-    const view =
-      privilege === "current"
-        ? this.current
-        : this.sibling(privilege === "user" ? USER : privilege === "system" ? 0 : this.smapSuspended());
+    const view = privilege === "current" ? this.current : this.selection.implicit(privilege);
     const known = view.lookup(write, low, high);
     if (known !== NOT_RAM) return known;
     this.prepareAccess(high, write, privilege);
@@ -352,7 +326,8 @@ export class Mmu extends LinearAccess implements TlbControl {
   /** Enters the translation that was just found in a view. */
   private enter(view: TlbView, low: number, high: number, page: number, host: number, write: boolean): void {
     if (this.watchedPages.size > 0 && this.watchedPages.has(pageNumber(low, high))) return;
-    if (this.checksAlignment && view === this.current) return;
+    const { selection } = this;
+    if (selection.checksAlignment && view === selection.current) return;
     const { writable, global, pageShift } = this.translator;
     const addend = (host - (low & ~0xfff)) | 0;
     const mayWrite =
@@ -377,7 +352,8 @@ export class Mmu extends LinearAccess implements TlbControl {
     if (this.onDataAccess && this.watch(low, high, bytes, write, !write || update)) return RESOLVE_FAULT;
     const inPage = 4096 - (low & 0xfff);
     const page = translator.translate(low, high);
-    if (this.checksAlignment && bytes <= 8 && (low & (bytes - 1)) !== 0) throw new Fault(Vector.AC, 0);
+    if (this.selection.checksAlignment && bytes <= 8 && (low & (bytes - 1)) !== 0)
+      throw new Fault(Vector.AC, 0);
     if (bytes <= inPage) {
       const host = this.hostPage(page, write);
       if (host !== NOT_RAM) {

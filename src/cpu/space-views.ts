@@ -41,6 +41,16 @@ export class SpaceViews {
     return view;
   }
 
+  /** The view for a privilege, if there is one already. */
+  known(privilege: number): TlbView | undefined {
+    return this.views[privilege];
+  }
+
+  /** The view whose read TLB lies at `read`. */
+  at(read: number): TlbView | undefined {
+    return this.views.find((view) => view?.read === read);
+  }
+
   /** After a flush: what is selected stays in use. */
   touch(): void {
     for (const view of this.views) if (view !== undefined) view.touched = true;

@@ -193,6 +193,11 @@ export abstract class Emit {
   abstract invoke<T extends ValueType>(callee: LibraryFunction<T>, ...args: Value[]): TypeMap[T];
   /** Calls a helper that returns a {@link Control} value and does what it says. Ends the instruction. */
   abstract control(helper: Helper<"i32">, ...args: Value[]): void;
+  /**
+   * Goes on at an offset that is known to be good, perhaps with another privilege and other views of memory. Ends the
+   * instruction.
+   */
+  abstract resume(target: I64): void;
   /** Completes the instruction, then lets the run loop look for interrupts (after STI, POPF …). Ends the instruction. */
   abstract finishWithAttention(): void;
 

@@ -118,6 +118,11 @@ export const VISITS = SLICE_END + 60;
 export const CURRENT_VMCS = SLICE_END + 0x70;
 /** Address of a table of 16-bit words, one for each encoding of a VMCS field below 8000h: see {@link VmcsWord}. */
 export const VMCS_LAYOUT = SLICE_END + 0x74;
+/**
+ * The TLB views of the current address space with kernel and user privilege, EFLAGS.AC clear: two of {@link PrivilegeView}.
+ * Zeros while there is none, or while generated code is not to change the privilege by itself.
+ */
+export const PRIVILEGE_VIEWS = SLICE_END + 0x80;
 
 // x87
 export const FCW = 0x2c0;
@@ -148,6 +153,16 @@ export const Pending = {
   stop: -3,
   /** The fault is already delivered or the state already changed; just continue at RIP. */
   handled: -4,
+} as const;
+
+/** Which of {@link PRIVILEGE_VIEWS} is whose, and what it consists of: the addresses that {@link TLB_READ} and its like hold. */
+export const PrivilegeView = {
+  kernel: 0,
+  user: 1,
+  read: 0,
+  write: 4,
+  jump: 8,
+  size: 12,
 } as const;
 
 /** Where a field lies in a VMCS, and what may be done to it; 0 for one that does not exist. */

@@ -216,6 +216,9 @@ export class Pc {
         return cpu.now() - cpu.slept;
       },
       performanceInterrupt: () => apic.performanceInterrupt(),
+      watchPrivilege: (watched) => {
+        cpu.mmu.privilegeIsWatched = watched;
+      },
     });
     this.msrs.add(pmuMsrs(cpu.pmu));
   }

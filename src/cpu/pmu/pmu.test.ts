@@ -38,6 +38,7 @@ function bench() {
       return clock.cycles;
     },
     performanceInterrupt: () => void interrupts.push(clock.now),
+    watchPrivilege: () => {},
   });
   /** Time passes as the machine lets it: no further than to the next event. */
   const pass = (ticks: number, instructions: boolean, cycles: boolean) => {

@@ -32,6 +32,8 @@ export interface PmuProcessor {
   readonly unhaltedCycles: number;
   /** To the local APIC. */
   performanceInterrupt(): void;
+  /** Whether {@link Pmu.privilegeChanged} wants to be called from now on. */
+  watchPrivilege(watched: boolean): void;
 }
 
 const WRAP = 2 ** COUNTER_BITS;
@@ -196,7 +198,9 @@ export class Pmu {
         source !== undefined && (user || kernel) && (this.globalControl & bit) !== 0n,
     );
     this.counting = enabled.length > 0;
-    this.watchesPrivilege = enabled.some(({ user, kernel }) => user !== kernel);
+    const watched = enabled.some(({ user, kernel }) => user !== kernel);
+    if (watched !== this.watchesPrivilege) this.processor.watchPrivilege(watched);
+    this.watchesPrivilege = watched;
     this.schedule();
   }
 

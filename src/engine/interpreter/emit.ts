@@ -45,6 +45,11 @@ export class InterpreterEmit extends RecordEmit {
     this.exits.jump();
   }
 
+  override resume(target: I64): void {
+    this.f.store(this.cpu, target, RIP);
+    this.exits.jump();
+  }
+
   override jumpRelative(condition?: I32): void {
     const taken = () => {
       if (this.exits.linked) {

@@ -229,6 +229,12 @@ function emitRun(
         f.set(from, slot);
         // Either the state's RIP says where to go on, or a record does.
         f.brIf(lookup, record.value.eqz());
+        f.if(record.value.eq(Control.jump), () => {
+          // Whatever is there does not belong together with that function.
+          f.set(from, I32.const(0));
+          f.set(record, I32.const(0));
+          f.br(lookup);
+        });
         f.if(record.value.leU(RunExit.last), () => f.return(record.value));
         f.set(from, I32.const(0));
         f.br(enter);

@@ -114,6 +114,10 @@ export class TranslatorEmit extends LocalEmit {
     }
   }
 
+  override resume(target: I64): void {
+    this.code.leaveTo(target, this.place.left - 1, Control.jump);
+  }
+
   override restart(): void {
     this.code.leaveTo(this.rip(this.place.start), this.place.left - 1, Control.leave);
   }

@@ -41,6 +41,7 @@ import "./simd-sse4a.js";
 import "./simd-string.js";
 import "./stack.js";
 import "./string.js";
+import "./system-call.js";
 import "./system-control.js";
 import "./system-io.js";
 import "./system-segment.js";

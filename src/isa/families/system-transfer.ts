@@ -1,6 +1,6 @@
 /**
- * Control transfers between segments, privilege levels and handlers: RETF IRET INT INT3 INTO INT1 SYSCALL SYSRET
- * SYSENTER SYSEXIT RSM (SDM vol. 2). The processor does them (cpu/).
+ * Control transfers between segments, privilege levels and handlers: RETF IRET INT INT3 INTO INT1 SYSENTER SYSEXIT RSM
+ * (SDM vol. 2). The processor does them (cpu/).
  */
 import { I32 } from "../../wasm/value.js";
 import { define, Vector } from "../emit.js";
@@ -14,8 +14,6 @@ const interruptReturn = helper("interruptReturn", ["i32"], "i32");
 const interrupt = helper("interrupt", ["i32"], "i32");
 /** INT3, INTO and INT1. (vector) */
 const breakpoint = helper("breakpoint", ["i32"], "i32");
-const systemCall = helper("systemCall", [], "i32");
-const systemReturn = helper("systemReturn", ["i32"], "i32");
 const systemEnter = helper("systemEnter", [], "i32");
 const systemExit = helper("systemExit", ["i32"], "i32");
 
@@ -41,8 +39,6 @@ define(
   ends,
 );
 
-define("syscall", (x) => x.control(systemCall), ends);
-define("sysret", (x) => x.control(systemReturn, I32.const(x.operandSize)), options);
 define("sysenter", (x) => x.control(systemEnter), ends);
 define("sysexit", (x) => x.control(systemExit, I32.const(x.operandSize)), options);
 
