@@ -25,14 +25,16 @@ export class Meaning {
   ) {}
 
   private static readonly known: Meaning[] = [];
+  private static readonly none = new Meaning(undefined, false);
 
   static of({ handler, instruction }: RegionInstruction): Meaning {
     const known = Meaning.known[handler];
     if (known) return known;
+    // Those handlers are for what may be no instruction.
+    if (handler < Handler.first) return Meaning.none;
     const { mnemonic } = instruction.form;
-    const interpreted = handler < Handler.first || leftToInterpreter.test(mnemonic);
     const meaning = new Meaning(
-      interpreted ? undefined : definitionOf(mnemonic)!.emit,
+      leftToInterpreter.test(mnemonic) ? undefined : definitionOf(mnemonic)!.emit,
       shifts.test(mnemonic) && instruction.operands.at(-1)?.kind === "imm",
     );
     Meaning.known[handler] = meaning;

@@ -27,7 +27,8 @@ export interface RegionBlock {
   readonly block: Block;
   /** Page of linear memory, relative to the first block's. */
   readonly page: number;
-  readonly instructions: readonly RegionInstruction[];
+  /** Forgotten when the function is installed, unless somebody observes the translator: they are many. */
+  instructions: readonly RegionInstruction[];
   /** How many more its records have, because these are instructions of the block that `next` leads to, too. */
   readonly shared: number;
   /** How many of its instructions are translated; the interpreter executes the others. */

@@ -13,6 +13,7 @@ import type { EngineCpu } from "../engine.js";
 import type { Block, CodeCache } from "../interpreter/code-cache.js";
 import { type Interpreter, MOST_REGIONS } from "../interpreter/interpreter.js";
 import { SAMPLE_INTERVAL } from "../interpreter/module.js";
+import { Allowance } from "./allowance.js";
 import { Batch } from "./build.js";
 import { type CodePlaces, linearPageOf, RegionFinder } from "./find-region.js";
 import { Hops } from "./hops.js";
@@ -26,15 +27,8 @@ import { Visits } from "./visits.js";
 
 /** Samples after which a block is hot. */
 const HOT = 16;
-/**
- * Translating an instruction costs as much as interpreting some thousands. For each sample, that many instructions may
- * be translated, after a first allowance: so a guest whose work is spread over much code is not held up by translations
- * that do not pay.
- */
-const ALLOWED_PER_SAMPLE = 0.4;
-const FIRST_ALLOWANCE = 20_000;
-/** The same for a sample of what is translated already, but in several functions. */
-const ALLOWED_PER_HOP = 0.05;
+/** Pages between blocks of one region: as far as relative branches reach. */
+const FARTHEST = 1 << 19;
 /** Regions that make a module; fewer have to wait. */
 const BATCH = 12;
 /** Milliseconds of the host after which fewer will do. */
@@ -57,8 +51,7 @@ export class Translator {
   private readonly visits = new Visits();
   private readonly bySlot = new Map<number, Region>();
   private readonly freeSlots: number[] = [];
-  /** Instructions that may be translated now; below 0 hot blocks have to wait. */
-  private allowance = FIRST_ALLOWANCE;
+  private readonly allowance = new Allowance();
   private batch: Batch | undefined;
   private batchBegun = 0;
   /** When the last sample was taken. */
@@ -123,8 +116,8 @@ export class Translator {
   private sample(record: number, at: number, offset = 0): void {
     const heat = (this.heat.get(record) ?? 0) + 1;
     this.heat.set(record, heat);
-    this.allowance += ALLOWED_PER_SAMPLE;
-    if (this.eager ? heat > 1 : heat < HOT || this.allowance < 0) return;
+    this.allowance.sampled();
+    if (this.eager ? heat > 1 : heat < HOT || this.allowance.exhausted) return;
     const block = this.code.blockAt(record);
     if (!block) return;
     if (!this.finder.usable(block)) {
@@ -157,10 +150,13 @@ export class Translator {
     const region = this.bySlot.get(from);
     const target = this.code.blockAt(record);
     if (!region || !target || region.mode !== this.mode || this.code.diversion(target) === from) return;
-    this.allowance += ALLOWED_PER_HOP;
+    this.allowance.hopped();
     const places = this.places(IP_DELTA, 0, region.registers);
-    const more = this.hops.note(region, target, places.linearPage - region.linearPage);
-    if (!more || this.allowance < 0 || this.freeSlots.length === 0) return;
+    const distance = places.linearPage - region.linearPage;
+    // Pages so far away have no exact places relative to the region.
+    if (Math.abs(distance) > FARTHEST) return;
+    const more = this.hops.note(region, target, distance);
+    if (!more || this.allowance.exhausted || this.freeSlots.length === 0) return;
     this.hops.merged(region);
     if (this.code.blockAt(region.seed.record) !== region.seed) return;
     const started = performance.now();
@@ -234,7 +230,7 @@ export class Translator {
       this.batchBegun = performance.now();
     }
     this.batch.add(region);
-    for (const { instructions } of blocks) this.allowance -= instructions.length;
+    for (const { instructions } of blocks) this.allowance.spend(instructions.length);
     return region;
   }
 
@@ -310,7 +306,8 @@ export class Translator {
       }
       statistics.regions++;
       if (region.registers === "locals") statistics.inLocals++;
-      this.observer?.installed?.(region, bytes, `r${i}`);
+      if (this.observer) this.observer.installed?.(region, bytes, `r${i}`);
+      else for (const block of region.blocks) block.instructions = [];
     }
   }
 
@@ -337,7 +334,7 @@ export class Translator {
     }
   }
 
-  /** Nobody enters a region any more. It may still be running: its function is kept until the slot has another. */
+  /** Nobody enters a region any more. It may still be running, which V8 lets it end. */
   private drop(region: Region, why: DropReason): void {
     const { code } = this;
     region.void = true;
@@ -345,7 +342,10 @@ export class Translator {
     for (const { block } of region.blocks) {
       if (code.blockAt(block.record) === block && code.diversion(block) === region.slot) code.restore(block);
     }
-    if (this.bySlot.delete(region.slot)) this.freeSlots.unshift(region.slot);
+    if (this.bySlot.delete(region.slot)) {
+      this.freeSlots.unshift(region.slot);
+      this.interpreter.table.set(region.slot, null);
+    }
     this.hops.forget(region);
     this.visits.forget(region);
     this.observer?.dropped?.(region, why);
@@ -378,8 +378,9 @@ export class Translator {
 
   /** All decoded code was dropped. */
   private flushed(): void {
-    for (const { slot } of this.bySlot.values()) this.freeSlots.unshift(slot);
     for (const region of this.bySlot.values()) {
+      this.freeSlots.unshift(region.slot);
+      this.interpreter.table.set(region.slot, null);
       region.void = true;
       this.observer?.dropped?.(region, "all code dropped");
     }
