@@ -191,4 +191,4 @@ export const TLB_ENTRIES = 4096;
 /** Bytes of a TLB entry: {i64 page address, i32 host minus guest address, 4 spare}. */
 export const TLB_ENTRY_SIZE = 16;
 /** Entries of a jump cache: {i64 RIP ^ MODE_TAG, i32 host address of the block's first record, 4 spare}. */
-export const JUMP_ENTRIES = 16384;
+export const JUMP_ENTRIES = 65536;

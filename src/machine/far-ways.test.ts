@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { prepareTier0 } from "../engine/interpreter/tier0.js";
 import { CodeWriter } from "./fuzz/code-writer.js";
 import { FuzzPc } from "./fuzz/fuzz-pc.js";
 import { At, imageOf } from "./fuzz/layout.js";
@@ -16,7 +17,8 @@ const FAR = At.code + 0x1400;
 const TURNS = 1_500_000;
 const [RCX, RBX, RSI, RDI] = [1, 3, 6, 7];
 
-test("code in both halves of the address space", () => {
+test("code in both halves of the address space", async () => {
+  await prepareTier0();
   const code = new CodeWriter(64, CODE);
   code.loadWide(RCX, BigInt(TURNS));
   code.loadWide(RBX, 0n);

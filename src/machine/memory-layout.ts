@@ -13,13 +13,13 @@ export const STATE_AT = 0x10000;
 /** A page of FFh bytes. */
 export const EMPTY_PAGE_AT = 0x1f000;
 export const VIEWS_AT = 0x20000;
+/** Decoded records. */
+export const ARENA_AT = 48 * MIB;
+export const ARENA_SIZE = 64 * MIB;
 /** Counters of executed shapes, 8 bytes each; used by `npm run profile:shapes` only. */
-export const COUNTERS_AT = 16 * MIB - 0x20000;
+export const COUNTERS_AT = ARENA_AT - 0x20000;
 /** What a VMCS looks like, for generated code: 64 KiB. */
 export const VMCS_LAYOUT_AT = COUNTERS_AT - 0x10000;
-/** Decoded records. */
-export const ARENA_AT = 16 * MIB;
-export const ARENA_SIZE = 64 * MIB;
 /** Guest RAM. */
 export const RAM_AT = ARENA_AT + ARENA_SIZE;
 

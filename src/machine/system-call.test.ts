@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { prepareTier0 } from "../engine/interpreter/tier0.js";
 import * as S from "../isa/state.js";
 import { CodeWriter } from "./fuzz/code-writer.js";
 import { FuzzPc } from "./fuzz/fuzz-pc.js";
@@ -17,6 +18,7 @@ const SYSRET = [0x48, 0x0f, 0x07];
 const CASES = 1500;
 const [RCX, R11] = [1, 11];
 
+await prepareTier0();
 const inPlace = new FuzzPc("max");
 const byProcessor = new FuzzPc("max");
 
