@@ -7,7 +7,7 @@ import { MMU_BYTES, Mmu } from "../mmu.js";
 import { VmExit } from "../vmx/contract.js";
 
 const VIEWS_AT = 0x10000;
-const RAM_AT = 0x1000000;
+const RAM_AT = 0x3000000;
 export const RAM_SIZE = 0x800000;
 if (VIEWS_AT + MMU_BYTES > RAM_AT) throw new Error("the TLB views do not fit");
 

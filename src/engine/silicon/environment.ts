@@ -23,11 +23,11 @@ import type { VectorMode } from "./vector.js";
 
 const STATE_AT = 0x10000;
 const VIEWS_AT = 0x20000;
-const EMPTY_PAGE_AT = 0xfff000;
-const ARENA_AT = 0x1000000;
+const EMPTY_PAGE_AT = 0x2fff000;
+const ARENA_AT = 0x3000000;
 const ARENA_SIZE = 0x200000;
 /** Guest physical memory, at host address RAM_AT; 4 MiB. */
-export const RAM_AT = 0x1400000;
+export const RAM_AT = 0x3400000;
 export const RAM_SIZE = 0x400000;
 const TABLES = 0x380000;
 
@@ -65,7 +65,7 @@ class VectorCpu extends Cpu {
 }
 
 export class SiliconEnvironment {
-  readonly memory = new WebAssembly.Memory({ initial: 0x1800000 / 65536 });
+  readonly memory = new WebAssembly.Memory({ initial: (RAM_AT + RAM_SIZE) / 65536 });
   readonly bytes = new Uint8Array(this.memory.buffer);
   readonly state: CpuState;
   private readonly view = new DataView(this.memory.buffer);
