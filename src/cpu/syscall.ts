@@ -3,7 +3,7 @@
  * descriptor tables.
  */
 import { Register, Vector } from "../isa/emit.js";
-import { Flag } from "../isa/flags.js";
+import { Flag, SYSRET_FLAGS } from "../isa/flags.js";
 import { Control } from "../isa/helper.js";
 import { CSTAR, FMASK, GPR, LSTAR, NEXT_RIP, RIP, STAR } from "../isa/state.js";
 import { isCanonicalHigh } from "./canonical.js";
@@ -19,8 +19,6 @@ import { FLAT_CODE, FLAT_DATA, FLAT_LIMIT, writeSegment } from "./segment-write.
 
 const R11 = 11;
 const DPL3 = 3 << Rights.dplShift;
-/** RFLAGS bits that SYSRET can restore from R11: all that exist but RF and VM. */
-const SYSRET_FLAGS = 0x3c_7fd7;
 
 function requireSyscall(context: CpuContext): void {
   const { state } = context;

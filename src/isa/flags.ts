@@ -66,6 +66,8 @@ export const Flag = {
 
 /** The six arithmetic flags. */
 export const ARITHMETIC_FLAGS = 0x8d5;
+/** RFLAGS bits that SYSRET restores from R11: all that exist but RF and VM (SDM vol. 2). */
+export const SYSRET_FLAGS = 0x3c_7fd7;
 
 /** Bits 7:0 of a value of two halves, shifted right. */
 function byteAt(low: number, high: number, shift: number): number {

@@ -7,7 +7,7 @@
 import { I32, type I64 } from "../../wasm/value.js";
 import { isNonCanonical } from "../code-limit.js";
 import { define, type Emit, Register } from "../emit.js";
-import { ARITHMETIC_FLAGS, Flag } from "../flags.js";
+import { ARITHMETIC_FLAGS, Flag, SYSRET_FLAGS } from "../flags.js";
 import { helper } from "../helper.js";
 import {
   CPL,
@@ -39,8 +39,6 @@ const EFER_SCE = 1;
 const CODE = 0xa09b;
 const DATA = 0xc093;
 const DPL3 = 3 << 5;
-/** RFLAGS bits that SYSRET can restore from R11: all that exist but RF and VM. */
-const RESTORED = 0x3c_7fd7;
 /** With them set, more has to be done than here. */
 const UNUSUAL = Flag.TF | Flag.AC;
 
@@ -98,7 +96,7 @@ function systemCallInPlace(x: Emit): void {
 function systemReturnInPlace(x: Emit): void {
   const target = x.let(x.readRegister(Register.RCX, 64));
   const others = x.let(x.stateI32(FLAG_OTHERS));
-  const flags = x.let(x.readRegister(R11, 64).toI32().and(RESTORED));
+  const flags = x.let(x.readRegister(R11, 64).toI32().and(SYSRET_FLAGS));
   // An interrupt that waits may have to be taken at once.
   const unusual = x.let(
     others
