@@ -5,7 +5,7 @@ import { Mode } from "../../cpu/mode.js";
 import { Decoder } from "../../isa/decode/decoder.js";
 import { type Block, CodeCache } from "../interpreter/code-cache.js";
 import { prepareTier0, tier0 } from "../interpreter/tier0.js";
-import { RegionFinder } from "./find-region.js";
+import { type CodePlaces, RegionFinder } from "./find-region.js";
 import type { RegionBlock } from "./region.js";
 
 /** Two pages of code, which follow each other in linear memory. */
@@ -45,10 +45,15 @@ class Code {
   }
 
   /** The region around the block at `seed`, when `executed` were met, too. */
-  region(seed: number, executed: readonly number[], volatile?: number): RegionBlock[] {
+  region(
+    seed: number,
+    executed: readonly number[],
+    volatile?: number,
+    more?: ReadonlyMap<Block, number>,
+  ): RegionBlock[] {
     const first = this.block(seed);
     const blocks = new Map(executed.map((at) => [at, this.block(at)]));
-    return this.finder.find(first, this.mode, {
+    const around: CodePlaces = {
       linearPage: LINEAR_PAGE + (seed >>> 12),
       hostPage: (page) => {
         const host = (CODE_AT >>> 12) + page - LINEAR_PAGE;
@@ -56,7 +61,8 @@ class Code {
       },
       heat: () => 100,
       isExcluded: (block) => volatile !== undefined && block === blocks.get(volatile),
-    });
+    };
+    return this.finder.find(first, this.mode, around, undefined, more);
   }
 }
 
@@ -137,6 +143,20 @@ describe("a region", () => {
   test("leaves out blocks whose code keeps changing", () => {
     const code = new Code({ 16: "eb2e", 64: "ebce" });
     assert.deepEqual(places(code.region(0x10, [0x40], 0x40)), [0x10]);
+  });
+
+  test("has no blocks of two host pages on one page: a branch inside it would lead to either", () => {
+    // 10: jmp 40; 40 and 1040: ret. The latter was met where another address space has it on the page of the first.
+    const code = new Code({ 16: "eb2e", 64: "c3", 4160: "c3" });
+    const [near, far] = [code.block(0x40), code.block(0x1040)];
+    assert.deepEqual(
+      code.region(0x10, [0x40], undefined, new Map([[far, 0]])).map(({ block }) => block),
+      [code.block(0x10)],
+    );
+    assert.deepEqual(
+      code.region(0x10, [0x40], undefined, new Map([[far, 1]])).map(({ block }) => block),
+      [code.block(0x10), near, far],
+    );
   });
 
   test("stays in 64 KiB in 16-bit code", () => {

@@ -102,6 +102,11 @@ export class RegionFinder {
     const candidates = new Candidates();
     /** Places of the instructions so far: blocks that overlap share theirs. */
     const instructions = new Set<number>();
+    /**
+     * Host pages by relative number. Branches inside a page are not looked up again, so its blocks must lie on one host
+     * page; what was found in another address space can come with numbers that are someone else's in this one.
+     */
+    const homes = new Map<number, number>();
     /** Pages with indirect jumps: relative number by host page. */
     const indirect = new Map<number, number>();
     const consider = (wanted: Wanted | undefined, cold: number): void => {
@@ -121,6 +126,8 @@ export class RegionFinder {
       const candidate = candidates.take();
       if (!candidate) break;
       const { block, page, offset, cold } = candidate;
+      if ((homes.get(page) ?? block.page) !== block.page) continue;
+      homes.set(page, block.page);
       const decoded = this.decode(block, mode);
       if (decoded.length === 0) continue;
       for (const { start } of decoded) instructions.add(page * 4096 + start);
