@@ -112,8 +112,7 @@ export class Mmu extends LinearAccess implements TlbControl {
 
   /** Somebody wants to be told of each change of privilege. */
   set privilegeIsWatched(watched: boolean) {
-    this.selection.watched = watched;
-    this.selection.selectPrivilege();
+    this.selection.watch(watched);
   }
 
   private get current(): TlbView {

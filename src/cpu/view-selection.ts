@@ -41,8 +41,7 @@ export class ViewSelection {
   private readonly siblings: SpaceViews;
   private used: UsedSpace = { key: -1, pcid: 0, space: { vpid: 0, eptRoot: -1 }, smap: false };
   private selected: TlbView | undefined;
-  /** Somebody wants to be told of each change of privilege, so generated code may make none. */
-  watched = false;
+  private watched = false;
 
   constructor(
     private readonly state: CpuState,
@@ -70,7 +69,14 @@ export class ViewSelection {
   select(used: UsedSpace): void {
     this.used = used;
     this.siblings.select(used.key);
+    this.show();
     this.selectPrivilege();
+  }
+
+  /** Whether somebody wants to be told of each change of privilege, so that generated code may make none. */
+  watch(watched: boolean): void {
+    this.watched = watched;
+    this.show();
   }
 
   /** Points the state at the view for CPL and EFLAGS.AC. */
@@ -82,8 +88,6 @@ export class ViewSelection {
     state.setU32(TLB_READ, view.read);
     state.setU32(TLB_WRITE, view.write);
     state.setU32(JUMP_CACHE, view.jump);
-    this.show(PrivilegeView.kernel, 0);
-    this.show(PrivilegeView.user, USER);
   }
 
   /** The view for an access that is not made with the current privilege. */
@@ -98,11 +102,20 @@ export class ViewSelection {
   }
 
   private get(privilege: number): TlbView {
-    return this.siblings.get(privilege, this.used.pcid, this.used.space);
+    const known = this.siblings.known(privilege);
+    if (known !== undefined) return known;
+    const view = this.siblings.get(privilege, this.used.pcid, this.used.space);
+    this.show();
+    return view;
   }
 
-  /** Lets generated code select a view, if it exists and nobody minds. */
-  private show(place: number, privilege: number): void {
+  /** Lets generated code select the views that there are, if nobody minds. */
+  private show(): void {
+    this.showAt(PrivilegeView.kernel, 0);
+    this.showAt(PrivilegeView.user, USER);
+  }
+
+  private showAt(place: number, privilege: number): void {
     const { state } = this;
     const view = this.watched ? undefined : this.siblings.known(privilege);
     const at = PRIVILEGE_VIEWS + place * PrivilegeView.size;
