@@ -21,6 +21,12 @@ import { DATA, gate, PAGE_TABLES, paging, together } from "./translation.test.he
 
 const TURNS: Partial<Record<Engine, number>> = { translator: 300, auto: 40_000 };
 
+/** A call whose target the translator cannot see. */
+function callThrough(a: Assembler, target: Label): void {
+  a.mov(eax, target);
+  a.call(eax);
+}
+
 /** Repeats `body`, and leaves EBX as the result. */
 function repeat(a: Assembler, engine: Engine, body: () => void): void {
   a.mov(esi, TURNS[engine]!);
@@ -57,16 +63,14 @@ for (const engine of ["translator", "auto"] as const) {
           const [down, up] = [a.label("down"), a.label("up")];
           repeat(a, engine, () => {
             a.mov(ecx, depth);
-            a.mov(eax, down);
-            a.call(eax);
+            callThrough(a, down);
           });
           const step = (other: Label) => () => {
             const end = a.label("end");
             a.dec(ecx);
             a.jz(end);
             a.push(ecx);
-            a.mov(eax, other);
-            a.call(eax);
+            callThrough(a, other);
             a.pop(ecx);
             a.add(ebx, ecx);
             a.bind(end);
@@ -88,14 +92,12 @@ for (const engine of ["translator", "auto"] as const) {
           repeat(a, engine, () => {
             const [one, other] = [a.label("one"), a.label("other")];
             a.mov(edx, other);
-            a.mov(eax, skip);
-            a.call(eax);
+            callThrough(a, skip);
             a.add(ebx, 0x10000);
             a.bind(other);
             a.add(ebx, 1);
             a.mov(edx, one);
-            a.mov(eax, drop);
-            a.call(eax);
+            callThrough(a, drop);
             a.add(ebx, 0x10000);
             a.bind(one);
             a.add(ebx, 1);
@@ -136,16 +138,14 @@ for (const engine of ["translator", "auto"] as const) {
           repeat(a, engine, () => {
             a.mov(dword(PAGE_TABLES + (page >> 12) * 4), 0);
             a.invlpg(mem(page));
-            a.mov(eax, outer);
-            a.call(eax);
+            callThrough(a, outer);
           });
           functions(
             a,
             [
               outer,
               () => {
-                a.mov(eax, inner);
-                a.call(eax);
+                callThrough(a, inner);
                 a.add(ebx, 1);
                 a.ret();
               },
@@ -181,16 +181,14 @@ for (const engine of ["translator", "auto"] as const) {
         (a) => {
           const [outer, inner, patched] = [a.label("outer"), a.label("inner"), a.label("patched")];
           repeat(a, engine, () => {
-            a.mov(eax, outer);
-            a.call(eax);
+            callThrough(a, outer);
           });
           functions(
             a,
             [
               outer,
               () => {
-                a.mov(eax, inner);
-                a.call(eax);
+                callThrough(a, inner);
                 a.bind(patched);
                 a.add(ebx, 0x7fffffff);
                 a.ret();

@@ -17,7 +17,7 @@ const I32_CONST = 0x41;
 const I64_CONST = 0x42;
 
 /** Loads and stores: their alignment comes first, and is not promised to be natural. */
-export const hasAlignment = (opcode: number): boolean =>
+const hasAlignment = (opcode: number): boolean =>
   (opcode >= 0x28 && opcode <= 0x3e) ||
   (opcode >= 0xfd000 && opcode <= 0xfd00b) ||
   opcode === 0xfd05c ||
