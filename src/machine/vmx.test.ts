@@ -231,6 +231,25 @@ describe("transitions", () => {
     assert.ok(bench.pc.cpu.tsc() < 1n << 50n);
   });
 
+  for (const factor of [1n, 1024n]) {
+    it(`TSC multiplier ${factor} applies to the guest, before the offset`, () => {
+      const bench = new VmxBench({ primary: ["useTscOffsetting"], secondary: ["useTscScaling"] });
+      const { cpu } = bench.pc;
+      bench.write("TSC_MULTIPLIER", factor << 48n);
+      bench.write("TSC_OFFSET", 1n << 50n);
+      bench.guest((a) => {
+        a.rdtsc();
+        a.cpuid();
+      });
+      const before = cpu.tsc();
+      assert.equal(bench.run(), ExitReason.cpuid);
+      const read = (BigInt(cpu.state.gpr32(2)) << 32n) | BigInt(cpu.state.gpr32(0));
+      const scaled = read - (1n << 50n);
+      assert.ok(before * factor <= scaled, `${before} times ${factor}, ${scaled}`);
+      assert.ok(scaled <= cpu.tsc() * factor, `${scaled}, ${cpu.tsc()} times ${factor}`);
+    });
+  }
+
   it("MSR areas: guest's values in, guest's out, host's in", () => {
     const bench = new VmxBench({ primary: ["useMsrBitmaps"] });
     bench.write("MSR_BITMAPS", At.free + 0x1000);

@@ -9,6 +9,9 @@ import { VmcsField } from "./fields.js";
 import { VmcsReads } from "./reads.js";
 import type { Vmcs } from "./vmcs.js";
 
+/** The TSC multiplier that changes nothing: it has 48 fraction bits (SDM vol. 3, 25.3). */
+const TSC_ONE = 1n << 48n;
+
 export class GuestControls extends ControlWords {
   readonly exceptionBitmap: number;
   readonly pageFaultMask: number;
@@ -26,7 +29,7 @@ export class GuestControls extends ControlWords {
   readonly tscOffset: bigint;
   readonly tscOffsetLow: number;
   readonly tscOffsetHigh: number;
-  /** Undefined without "use TSC scaling". */
+  /** Undefined where nothing is scaled: without "use TSC scaling", and with a multiplier of one. */
   readonly tscMultiplier: bigint | undefined;
   /** 0 without "enable VPID". */
   readonly vpid: number;
@@ -61,7 +64,8 @@ export class GuestControls extends ControlWords {
     this.tscOffsetLow = lowHalf(this.tscOffset);
     this.tscOffsetHigh = highHalf(this.tscOffset);
     const scaling = offsetting && this.hasSecondary("useTscScaling");
-    this.tscMultiplier = scaling ? reads.wide(VmcsField.TSC_MULTIPLIER) : undefined;
+    const multiplier = scaling ? reads.wide(VmcsField.TSC_MULTIPLIER) : TSC_ONE;
+    this.tscMultiplier = multiplier === TSC_ONE ? undefined : multiplier;
     this.vpid = this.hasSecondary("enableVpid") ? word(VmcsField.VPID) : 0;
     this.eptp = this.hasSecondary("enableEpt") ? reads.wide(VmcsField.EPT_POINTER) : undefined;
     this.modificationLog = address(VmcsField.PML_ADDRESS, this.hasSecondary("enablePml"));

@@ -45,9 +45,9 @@ export class GuestIntercepts implements Intercepts {
   ) {
     this.controlRegisters = new ControlRegisterIntercepts(processor, controls);
     const has = (control: Parameters<GuestControls["hasSecondary"]>[0]) => controls.hasSecondary(control);
-    const scaling = controls.hasPrimary("useTscOffsetting") && has("useTscScaling");
+    const scaled = controls.tscMultiplier !== undefined;
     this.inline =
-      (controls.hasPrimary("rdtscExiting") || scaling || !has("enableRdtscp") ? Intercepting.timeStamp : 0) |
+      (controls.hasPrimary("rdtscExiting") || scaled || !has("enableRdtscp") ? Intercepting.timeStamp : 0) |
       (controls.hasPrimary("pauseExiting") || has("pauseLoopExiting") ? Intercepting.pause : 0) |
       (has("rdrandExiting") || has("rdseedExiting") ? Intercepting.random : 0) |
       (has("enableXsaves") ? 0 : Intercepting.xsaves);
