@@ -26,9 +26,14 @@ export class SpaceViews {
     this.key = key;
     for (let privilege = 0; privilege < PRIVILEGES; privilege++) {
       const view = this.views[privilege];
+      if (view === undefined) continue;
       // Meanwhile a view may have come to serve another space.
-      if (otherKey === key && view !== undefined && view.key === key + privilege) this.pool.use(view);
-      else this.views[privilege] = undefined;
+      const same = view.key === otherKey + privilege;
+      if (same && otherKey === key) this.pool.use(view);
+      else {
+        if (same) view.held = false;
+        this.views[privilege] = undefined;
+      }
     }
   }
 
@@ -36,6 +41,7 @@ export class SpaceViews {
     let view = this.views[privilege];
     if (view === undefined) {
       view = this.pool.get(this.key + privilege, pcid, space);
+      view.held = true;
       this.views[privilege] = view;
     }
     return view;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { JUMP_ENTRIES, TLB_ENTRIES } from "../isa/state.js";
-import { TlbView, VIEW_BYTES } from "./tlb-view.js";
+import { NO_EPT, TlbView, TlbViewPool, VIEW_BYTES } from "./tlb-view.js";
 
 const AT = 0x1000;
 const TABLES = ["read", "write"] as const;
@@ -142,3 +142,25 @@ for (const [name, most] of [
     }
   });
 }
+
+test("a view out of use is emptied at last when addresses are dropped, one in use is not", () => {
+  const pool = new TlbViewPool(new ArrayBuffer(AT + 2 * VIEW_BYTES), AT, 2);
+  const space = { vpid: 1, eptRoot: NO_EPT };
+  const [used, unused] = [pool.get(0, 0, space), pool.get(4, 0, space)];
+  used.held = true;
+  const translations = () => [used.entries, unused.entries];
+  for (const view of [used, unused]) view.fill("read", 0x5000, 0, 0, false, 12);
+  for (let i = 0; i < 100; i++) pool.invalidate(0x9000, 0, 1, 0);
+  assert.deepEqual(translations(), [1, 1]);
+  pool.use(unused);
+  for (let i = 0; i < 200; i++) pool.invalidate(0x9000, 0, 1, 0);
+  assert.deepEqual(translations(), [1, 1]);
+  for (let i = 0; i < 100; i++) pool.invalidate(0x9000, 0, 1, 0);
+  assert.deepEqual(translations(), [1, 0]);
+  assert.deepEqual([...pool.touched()], [used]);
+  // Whoever uses it again, finds it empty, and it is dropped from again.
+  assert.equal(pool.get(4, 0, space), unused);
+  unused.fill("read", 0x5000, 0, 0, false, 12);
+  pool.invalidate(0x5000, 0, 1, 0);
+  assert.deepEqual(translations(), [0, 0]);
+});

@@ -59,6 +59,9 @@ const MOST_CODE_PAGES = 16384;
 /** Regions with large pages that are remembered of one view. */
 const MOST_LARGE_REGIONS = 65536;
 
+/** Addresses dropped from a view that is not in use, before all of it is. */
+const MOST_DROPS = 256;
+
 export { pageNumber } from "./fetch-tlb.js";
 
 const UNUSED = -1;
@@ -87,6 +90,10 @@ export class TlbView {
   lastUse = 0;
   /** Was in use since it was last flushed. */
   touched = false;
+  /** Belongs to the space in use, or to the one before. */
+  held = false;
+  /** Addresses dropped from it since it was used last. */
+  drops = 0;
   /** 2 MiB regions filled from 2 MiB pages: invalidating one address must drop them all. */
   private readonly largeRegions = new Set<number>();
   /** 1 GiB regions filled from larger pages. */
@@ -279,6 +286,7 @@ export class TlbViewPool {
   /** A view is in use again. */
   use(view: TlbView): void {
     view.touched = true;
+    view.drops = 0;
     view.lastUse = ++this.clock;
   }
 
@@ -287,22 +295,29 @@ export class TlbViewPool {
     for (const view of this.views) if (view.touched) yield view;
   }
 
-  /** Drops what concerns one linear address from the views of a VPID, and of a PCID unless that is undefined. */
+  /**
+   * Drops what concerns one linear address from the views of a VPID, and of a PCID unless that is undefined. A view that
+   * nobody uses any more (modes of the firmware, processes that ended) loses all it has at last, and costs nothing then.
+   */
   invalidate(low: number, high: number, vpid: number, pcid: number | undefined): void {
     const { views } = this;
     for (let i = 0; i < views.length; i++) {
       const view = views[i]!;
-      if (view.touched && view.vpid === vpid && (pcid === undefined || view.pcid === pcid))
-        view.invalidate(low, high);
+      if (!view.touched || view.vpid !== vpid || (pcid !== undefined && view.pcid !== pcid)) continue;
+      if (view.held || ++view.drops < MOST_DROPS) view.invalidate(low, high);
+      else this.forget(view);
     }
   }
 
   /** Drops everything from the views that `which` names. */
   flush(which: (view: TlbView) => boolean): void {
     for (const view of this.views) {
-      if (!view.touched || !which(view)) continue;
-      view.flush();
-      view.touched = false;
+      if (view.touched && which(view)) this.forget(view);
     }
+  }
+
+  private forget(view: TlbView): void {
+    view.flush();
+    view.touched = false;
   }
 }
