@@ -4,7 +4,7 @@
  */
 import { Vector } from "../isa/emit.js";
 import { Control } from "../isa/helper.js";
-import { SHADOW } from "../isa/state.js";
+import { NULL_CLEARS_BASE, SHADOW } from "../isa/state.js";
 import type { CpuContext } from "./context.js";
 import { SegmentIndex } from "./cpu-state.js";
 import { type Descriptor, isNullSelector, rplOf, selectorError } from "./descriptor.js";
@@ -60,7 +60,10 @@ export function loadSegment(context: CpuContext, index: number, selector: number
 function loadData(context: CpuContext, index: number, selector: number): void {
   const { state } = context;
   if (isNullSelector(selector)) {
-    writeNullSegment(state, index, selector, state.cpl, context.features.vendor === "amd");
+    const keepsBase = context.features.vendor === "amd";
+    writeNullSegment(state, index, selector, state.cpl, keepsBase);
+    // Generated code may do the next ones by itself.
+    state.setU32(NULL_CLEARS_BASE, keepsBase ? 0 : 1);
     return;
   }
   const descriptor = readDescriptor(context, selector, Vector.GP);

@@ -124,6 +124,12 @@ export const VMCS_LAYOUT = SLICE_END + 0x74;
  */
 export const PRIVILEGE_VIEWS = SLICE_END + 0x80;
 
+/**
+ * 1: a null selector loaded into ES, DS, FS or GS clears base and limit, as on Intel's processors; 0: perhaps not. Set by
+ * the first such load.
+ */
+export const NULL_CLEARS_BASE = SLICE_END + 0x98;
+
 // x87
 export const FCW = 0x2c0;
 /** Status word, TOP included. */
@@ -174,6 +180,15 @@ export const VmcsWord = {
   writable: 0x4000,
   exists: 0x8000,
 } as const;
+
+/**
+ * MODE where protected-mode code has 32 bits, the limit of CS is 4 GiB, and ES, SS and DS are flat; the other bits say
+ * which instructions there are.
+ */
+export const FLAT_32_MASK = ~0xf8;
+export const FLAT_32 = 0x105;
+/** Bit of MODE: protected mode, and not virtual-8086 mode. */
+export const MODE_PROTECTED = 4;
 
 /** Bits of {@link INTERCEPTING}. */
 export const Intercepting = {

@@ -11,11 +11,10 @@ import { Flag } from "../flags.js";
 import { helper } from "../helper.js";
 import { Segment } from "../instruction.js";
 import { cut, readSelector, reverseBytes, signExtend } from "./integer.js";
+import { moveToSegment } from "./segment-load.js";
 
 const { RAX, RBX, RDX } = Register;
 
-/** MOV to a segment register. (segment, selector) */
-const loadSegment = helper("loadSegment", ["i32", "i32"], "i32");
 /** (number of CR) -> its value */
 const readControlRegister = helper("readControlRegister", ["i32"], "i64");
 /** (number of CR, value) */
@@ -26,7 +25,7 @@ const writeDebugRegister = helper("writeDebugRegister", ["i32", "i64"], "i32");
 define("mov", (x) => {
   const to = x.operands[0]!.kind;
   const from = x.operands[1]!.kind;
-  if (to === "seg") x.control(loadSegment, x.registerNumber(0), x.read(1).toI32());
+  if (to === "seg") moveToSegment(x);
   else if (to === "cr") x.control(writeControlRegister, x.registerNumber(0), x.read(1));
   else if (to === "dr") x.control(writeDebugRegister, x.registerNumber(0), x.read(1));
   else if (from === "cr") x.write(0, x.call(readControlRegister, x.registerNumber(1)));

@@ -1,7 +1,7 @@
 /**
  * Addresses in the stack segment, for instructions that use the stack without PUSH and POP.
  */
-import type { I64 } from "../../wasm/value.js";
+import type { I32, I64 } from "../../wasm/value.js";
 import { type Emit, Register } from "../emit.js";
 import { Segment } from "../instruction.js";
 import { STACK_MASK } from "../state.js";
@@ -28,4 +28,18 @@ export function writeStackSized(x: Emit, register: number, value: I64): void {
   }
   const mask = x.let(x.stateI64(STACK_MASK));
   x.writeRegister(register, 64, x.readRegister(register, 64).and(mask.not()).or(value.and(mask)));
+}
+
+/**
+ * Emits `use` with the host address of the top of the stack, for what is executed only where the TLB maps all the bytes
+ * of the operand size there: for those who may still leave it to somebody else to read them.
+ */
+export function mappedStack(x: Emit, use: (host: I32) => void): void {
+  const linear = stackAddress(x, stackPointer(x), "read");
+  const host = x.mappedHost(linear, "read");
+  const fits = linear
+    .toI32()
+    .and(0xfff)
+    .leU(4096 - x.operandSize / 8);
+  x.f.if(host.ne(0).and(fits), () => use(host));
 }

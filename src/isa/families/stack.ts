@@ -3,20 +3,17 @@
  *
  * Several accesses are made before the stack pointer moves, so that a fault leaves the registers as they were.
  */
-import { I32, type I64 } from "../../wasm/value.js";
+import type { I64 } from "../../wasm/value.js";
 import { define, Register, Vector } from "../emit.js";
 import { Flag } from "../flags.js";
 import { helper } from "../helper.js";
 import { CR4, FLAG_OTHERS } from "../state.js";
 import { readSelector } from "./integer.js";
+import { popFlagsSimply } from "./pop-flags.js";
+import { popToSegment } from "./segment-load.js";
 import { stackAddress, stackOffset, stackPointer, writeStackSized } from "./stack-address.js";
 
 const { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI } = Register;
-
-/** POP of a segment register. (segment, operand size in bits): reads the selector, loads the register, drops the stack. */
-const popSegment = helper("popSegment", ["i32", "i32"], "i32");
-/** POPF with the rules of CPL, IOPL and virtual-8086 mode. (operand size in bits): reads and drops the stack too. */
-const popFlags = helper("popFlags", ["i32"], "i32");
 
 /** From here on the instruction runs alone, so that it is never begun twice. */
 const runAlone = helper("runAlone");
@@ -31,7 +28,7 @@ define(
     const bytes = x.operandSize / 8;
     const { kind } = x.operands[0]!;
     if (kind === "seg") {
-      x.control(popSegment, x.registerNumber(0), I32.const(x.operandSize));
+      popToSegment(x);
       return;
     }
     const value = x.peek();
@@ -107,10 +104,7 @@ define(
   options,
 );
 
-define("popf", (x) => x.control(popFlags, I32.const(x.operandSize)), {
-  ...options,
-  endsBlock: true,
-});
+define("popf", popFlagsSimply, { ...options, endsBlock: true });
 
 define(
   "enter",

@@ -1,10 +1,11 @@
 /**
  * Control transfers between segments, privilege levels and handlers: RETF IRET INT INT3 INTO INT1 SYSENTER SYSEXIT RSM
- * (SDM vol. 2). The processor does them (cpu/).
+ * (SDM vol. 2). The processor does them (cpu/); SYSENTER and SYSEXIT have a way of their own for the usual case.
  */
 import { I32 } from "../../wasm/value.js";
 import { define, Vector } from "../emit.js";
 import { helper } from "../helper.js";
+import { systemEnterInPlace, systemExitInPlace } from "./system-enter.js";
 
 /** (bytes to release, operand size in bits) */
 const farReturn = helper("farReturn", ["i32", "i32"], "i32");
@@ -39,8 +40,22 @@ define(
   ends,
 );
 
-define("sysenter", (x) => x.control(systemEnter), ends);
-define("sysexit", (x) => x.control(systemExit, I32.const(x.operandSize)), options);
+define(
+  "sysenter",
+  (x) => {
+    systemEnterInPlace(x);
+    x.control(systemEnter);
+  },
+  ends,
+);
+define(
+  "sysexit",
+  (x) => {
+    if (x.operandSize !== 64) systemExitInPlace(x);
+    x.control(systemExit, I32.const(x.operandSize));
+  },
+  options,
+);
 
 // There is no system-management mode to return from.
 define("rsm", (x) => x.fault(Vector.UD), ends);
