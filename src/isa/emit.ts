@@ -189,6 +189,10 @@ export abstract class Emit {
   abstract call<T extends ValueType>(helper: Helper<T>, ...args: Value[]): TypeMap[T];
   /** Calls a helper for its effects. If it leaves an exception pending, the instruction faults. */
   abstract run(helper: Helper, ...args: Value[]): void;
+  /** Whether a call of the helper never comes back, because another engine takes over. */
+  leavesAt(_helper: Helper): boolean {
+    return false;
+  }
   /** Calls a library function, which may change the CPU's state but raises nothing. Fixed. */
   abstract invoke<T extends ValueType>(callee: LibraryFunction<T>, ...args: Value[]): TypeMap[T];
   /** Calls a helper that returns a {@link Control} value and does what it says. Ends the instruction. */

@@ -68,6 +68,13 @@ export class F32 extends Value {
 
 export class F64 extends Value {
   readonly type = "f64";
+  /** Known to be neither a NaN, nor infinite, nor denormal. */
+  plain = false;
+  /** `value`, of which that is known. */
+  static plain(value: F64): F64 {
+    value.plain = true;
+    return value;
+  }
   static const(value: number): F64 {
     return new F64(0x44, [], (out) => out.f64(value), true);
   }
@@ -130,6 +137,8 @@ export class F64 extends Value {
 /** A 128-bit vector. Its operations are in `simd.ts`, one object per lane shape. */
 export class V128 extends Value {
   readonly type = "v128";
+  /** Its lower half is a double that is {@link F64.plain}. */
+  plainLow = false;
   /** A constant from its two 64-bit halves. */
   static const(low: bigint, high: bigint): V128 {
     return new V128(

@@ -48,6 +48,13 @@ const blockType = (type: ValueType | undefined) => (type === undefined ? 0x40 : 
 
 const storeOpcode: Record<ValueType, number> = { i32: 0x36, i64: 0x37, f32: 0x38, f64: 0x39, v128: 0xfd00b };
 
+/** What is known of a value is known of its copy. */
+function keepKnown(value: Value, copy: Value): void {
+  if (value instanceof I64 && copy instanceof I64) copy.bits = value.bits;
+  else if (value instanceof F64 && copy instanceof F64) copy.plain = value.plain;
+  else if (value instanceof V128 && copy instanceof V128) copy.plainLow = value.plainLow;
+}
+
 function narrow(bits: number, value: I64): I64 {
   value.bits = bits;
   return value;
@@ -136,7 +143,7 @@ export class FunctionBuilder {
     if (value.atomic) return value;
     const local = this.local(value.type) as Local<Value> as Local<V>;
     this.set(local, value);
-    if (value instanceof I64 && local.value instanceof I64) local.value.bits = value.bits;
+    keepKnown(value, local.value);
     return local.value;
   }
 

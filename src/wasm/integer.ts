@@ -155,7 +155,7 @@ export class I32 extends Value {
     return new F32(0xb2, [this]);
   }
   toF64S(): F64 {
-    return new F64(0xb7, [this]);
+    return F64.plain(new F64(0xb7, [this]));
   }
   asF32(): F32 {
     return new F32(0xbe, [this]);
@@ -357,7 +357,7 @@ export class I64 extends Value {
     return new F32(0xb4, [this]);
   }
   toF64S(): F64 {
-    return new F64(0xb9, [this]);
+    return F64.plain(new F64(0xb9, [this]));
   }
   asF64(): F64 {
     return this.fromDouble ?? new F64(0xbf, [this]);

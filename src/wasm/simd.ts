@@ -213,8 +213,16 @@ export const f32x4 = {
 
 export const f64x2 = {
   splat: splat<F64>(20),
-  extract: (a: V128, index: number) => new F64(opcode(33), [a], index),
-  replace: replace<F64>(34),
+  extract: (a: V128, index: number): F64 => {
+    const value = new F64(opcode(33), [a], index);
+    value.plain = index === 0 && a.plainLow;
+    return value;
+  },
+  replace: (a: V128, index: number, value: F64): V128 => {
+    const replaced = new V128(opcode(34), [a, value], index);
+    replaced.plainLow = index === 0 ? value.plain : a.plainLow;
+    return replaced;
+  },
   eq: binary(71),
   ne: binary(72),
   lt: binary(73),

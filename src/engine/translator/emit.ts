@@ -130,8 +130,12 @@ export class TranslatorEmit extends LocalEmit {
     this.code.interpret(this.place.record);
   }
 
+  override leavesAt(helper: Helper): boolean {
+    return !helper.pure;
+  }
+
   override call<T extends ValueType>(helper: Helper<T>, ...args: Value[]): TypeMap[T] {
-    if (!helper.pure) {
+    if (this.leavesAt(helper)) {
       this.interpret();
       return nothing[helper.result]();
     }
@@ -139,8 +143,8 @@ export class TranslatorEmit extends LocalEmit {
   }
 
   override run(helper: Helper, ...args: Value[]): void {
-    if (helper.pure) this.f.run(this.runtime.helper(helper), this.cpu, this.record, ...args);
-    else this.interpret();
+    if (this.leavesAt(helper)) this.interpret();
+    else this.f.run(this.runtime.helper(helper), this.cpu, this.record, ...args);
   }
 
   override control(): void {

@@ -119,12 +119,12 @@ export class LocalsCode extends RegionCode {
   }
 
   /** High halves of YMM registers stay in the state: VZEROUPPER alone would bring sixteen more locals. */
-  override readLane(register: number, lane: number): V128 {
+  protected override lane(register: number, lane: number): V128 {
     if (lane > 0) return load.v128(this.cpu, YMM + register * 32 + 16);
     return this.f.read({ type: "v128", index: this.laneMirror(register).local.index });
   }
 
-  override writeLane(register: number, lane: number, value: V128): void {
+  protected override setLane(register: number, lane: number, value: V128): void {
     if (lane > 0) {
       this.f.store(this.cpu, value, YMM + register * 32 + 16);
       return;
@@ -134,13 +134,13 @@ export class LocalsCode extends RegionCode {
     this.f.set(mirror.local, value);
   }
 
-  override readHalf(register: number, lane: number, half: 0 | 1): I64 {
-    return i64x2.extract(this.readLane(register, lane), half);
+  protected override half(register: number, lane: number, half: 0 | 1): I64 {
+    return i64x2.extract(this.lane(register, lane), half);
   }
 
-  override writeHalf(register: number, lane: number, half: 0 | 1, value: I64): void {
+  protected override setHalf(register: number, lane: number, half: 0 | 1, value: I64): void {
     if (lane > 0) this.f.store(this.cpu, value, YMM + register * 32 + 16 + half * 8);
-    else this.writeLane(register, 0, replaceHalf(this.readLane(register, 0), half, value));
+    else this.setLane(register, 0, replaceHalf(this.lane(register, 0), half, value));
   }
 
   override tlb(access: "read" | "write"): I32 {

@@ -35,6 +35,8 @@ export abstract class RegionCode {
   abstract readonly cpu: I32;
   /** General registers whose upper halves are zero here. */
   private readonly narrow = new Set<number>();
+  /** XMM registers in whose lower halves there are doubles of which that is known ({@link V128.plainLow}). */
+  private readonly plain = new Set<number>();
   /** How deep the blocks' code lies: what is emitted deeper happens under a condition. */
   private base = 0;
   /** The code emitted last never goes on. */
@@ -53,6 +55,7 @@ export abstract class RegionCode {
   begin(): void {
     this.base = this.f.nesting;
     this.narrow.clear();
+    this.plain.clear();
     this.ended = false;
     this.interpreted = false;
   }
@@ -86,12 +89,34 @@ export abstract class RegionCode {
     return this.narrow.has(register);
   }
 
+  protected abstract lane(register: number, lane: number): V128;
+  protected abstract setLane(register: number, lane: number, value: V128): void;
+  protected abstract half(register: number, lane: number, half: 0 | 1): I64;
+  protected abstract setHalf(register: number, lane: number, half: 0 | 1, value: I64): void;
+
   /** 128 bits of a YMM register; changes when they are written. */
-  abstract readLane(register: number, lane: number): V128;
-  abstract writeLane(register: number, lane: number, value: V128): void;
+  readLane(register: number, lane: number): V128 {
+    const value = this.lane(register, lane);
+    value.plainLow = lane === 0 && this.plain.has(register);
+    return value;
+  }
+
+  writeLane(register: number, lane: number, value: V128): void {
+    this.setLane(register, lane, value);
+    if (lane !== 0) return;
+    if (value.plainLow && this.unconditional) this.plain.add(register);
+    else this.plain.delete(register);
+  }
+
   /** Half of a lane. */
-  abstract readHalf(register: number, lane: number, half: 0 | 1): I64;
-  abstract writeHalf(register: number, lane: number, half: 0 | 1, value: I64): void;
+  readHalf(register: number, lane: number, half: 0 | 1): I64 {
+    return this.half(register, lane, half);
+  }
+
+  writeHalf(register: number, lane: number, half: 0 | 1, value: I64): void {
+    this.setHalf(register, lane, half, value);
+    if (lane === 0 && half === 0) this.plain.delete(register);
+  }
 
   // --- the rest of the state ---
 

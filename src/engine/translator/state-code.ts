@@ -111,16 +111,16 @@ export class StateCode extends RegionCode {
     this.put("i64", GPR + register * 8, value);
   }
 
-  override readLane(register: number, lane: number): V128 {
+  protected override lane(register: number, lane: number): V128 {
     return this.get("v128", YMM + register * 32 + lane * 16);
   }
-  override writeLane(register: number, lane: number, value: V128): void {
+  protected override setLane(register: number, lane: number, value: V128): void {
     this.put("v128", YMM + register * 32 + lane * 16, value);
   }
-  override readHalf(register: number, lane: number, half: 0 | 1): I64 {
+  protected override half(register: number, lane: number, half: 0 | 1): I64 {
     return load.i64(this.cpu, YMM + register * 32 + lane * 16 + half * 8);
   }
-  override writeHalf(register: number, lane: number, half: 0 | 1, value: I64): void {
+  protected override setHalf(register: number, lane: number, half: 0 | 1, value: I64): void {
     const offset = YMM + register * 32 + lane * 16;
     const field = this.field("v128", offset);
     const fixed = this.f.let(value);

@@ -26,6 +26,11 @@ import { double, doubles, type Lanes, single, singles } from "./fp-lanes.js";
 import { add, arithmeticSteps, div, mul, type Operation, selectionSteps, sqrt, sub } from "./fp-steps.js";
 
 /** The ways of an instruction in WebAssembly, for any shape; `operands[k][i]` is part i of operand k. */
+interface Ways {
+  readonly steps: Steps;
+  /** Their results are neither infinite nor NaNs nor denormal. */
+  readonly plain: boolean;
+}
 type Steps = <V extends Value, M extends Value>(
   x: Emit,
   l: Lanes<V, M>,
@@ -48,7 +53,7 @@ function computed<T extends "f32" | "f64" | "v128", M extends Value>(
 function scalar(
   x: Emit,
   width: 32 | 64,
-  steps: Steps,
+  { steps, plain }: Ways,
   helper: Helper<"i32">,
   sources: readonly number[],
 ): void {
@@ -60,7 +65,9 @@ function scalar(
       exact();
       return [slowFloat.f64(x)];
     };
-    writeFloat(x, computed<"f64", I32>(x, "f64", double, steps, operands, slow)[0]!);
+    const result = computed<"f64", I32>(x, "f64", double, steps, operands, slow)[0]!;
+    result.plain = plain && x.leavesAt(helper);
+    writeFloat(x, result);
   } else {
     const operands = bits.map((operand) => [operand.toI32().asF32()]);
     const slow = () => {
@@ -81,7 +88,7 @@ interface Preparation {
 function packed(
   x: Emit,
   width: 32 | 64,
-  steps: Steps,
+  { steps }: Ways,
   helper: Helper<"i32">,
   sources: readonly number[],
   { prepare, signs }: Preparation = {},
@@ -101,17 +108,17 @@ function packed(
   x.writeLanes(0, results);
 }
 
-const arithmetic =
-  (operation: Operation): Steps =>
-  (x, l, operands) =>
-    arithmeticSteps(x, operation, l, operands);
+const arithmetic = (operation: Operation): Ways => ({
+  steps: (x, l, operands) => arithmeticSteps(x, operation, l, operands),
+  plain: true,
+});
 
-const selection =
-  (maximum: boolean): Steps =>
-  (x, l, operands) =>
-    selectionSteps(x, l, maximum, operands);
+const selection = (maximum: boolean): Ways => ({
+  steps: (x, l, operands) => selectionSteps(x, l, maximum, operands),
+  plain: false,
+});
 
-const binary: Record<string, Steps> = {
+const binary: Record<string, Ways> = {
   add: arithmetic(add),
   sub: arithmetic(sub),
   mul: arithmetic(mul),
@@ -121,13 +128,13 @@ const binary: Record<string, Steps> = {
 };
 const root = arithmetic(sqrt);
 
-for (const [name, steps] of Object.entries(binary)) {
+for (const [name, ways] of Object.entries(binary)) {
   for (const suffix of suffixes) {
     const helper = floatHelper(`${name}_${formatName(suffix)}`);
     const emit = isScalar(suffix) ? scalar : packed;
     define([`${name}${suffix}`, `v${name}${suffix}`], (x) => {
       const first = firstSource(x);
-      emit(x, elementWidth(suffix), steps, helper, [first, first + 1]);
+      emit(x, elementWidth(suffix), ways, helper, [first, first + 1]);
     });
   }
 }

@@ -27,6 +27,8 @@ export interface Lanes<V extends Value, M extends Value> {
   zero(a: V): M;
   denormal(a: V): M;
   abs(a: V): V;
+  /** It is known that no element is a NaN, infinite or denormal. */
+  isPlain(a: V): boolean;
   /** Conditions that together say that all these magnitudes are larger than the smallest normal value. */
   above(magnitudes: readonly V[]): M[];
   belowInfinity(magnitude: V): M;
@@ -51,6 +53,8 @@ export interface Lanes<V extends Value, M extends Value> {
   exactProduct?(a: V, b: V, product: V): M;
 }
 
+const unknown = (): boolean => false;
+
 const bitLogic = {
   // Comparing and branching is one thing, so each condition has a branch of its own.
   unless: (conditions: readonly I32[], leave: (condition: I32) => void) => {
@@ -66,6 +70,7 @@ const every = (masks: readonly V128[]): V128 => masks.reduce((all, mask) => v128
 
 const laneLogic = {
   type: "v128" as const,
+  isPlain: unknown,
   nan: V128.const(-1n, -1n),
   or: v128.or,
   and: v128.and,
@@ -106,6 +111,7 @@ export const single: Lanes<F32, I32> = {
   type: "f32",
   nan: F32.const(Number.NaN),
   abs: (a) => a.abs(),
+  isPlain: unknown,
   above: (magnitudes) => magnitudes.map((a) => a.gt(F32.const(SMALLEST_SINGLE))),
   belowInfinity: (a) => a.lt(F32.const(Number.POSITIVE_INFINITY)),
   smaller: (a, b) => first32(leastSingles(all32(b), all32(a))),
@@ -137,6 +143,7 @@ export const double: Lanes<F64, I32> = {
   type: "f64",
   nan: F64.const(Number.NaN),
   abs: (a) => a.abs(),
+  isPlain: (a) => a.plain,
   above: (magnitudes) => magnitudes.map((a) => a.gt(F64.const(SMALLEST_DOUBLE))),
   belowInfinity: (a) => a.lt(F64.const(Number.POSITIVE_INFINITY)),
   smaller: (a, b) => first64(leastDoubles(all64(b), all64(a))),

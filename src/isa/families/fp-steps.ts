@@ -20,7 +20,10 @@ import type { Fixing } from "./wide.js";
 /** An operation on operands (one or two) of any shape. */
 export interface Operation {
   compute<V extends Value, M extends Value>(l: Lanes<V, M>, operands: readonly V[]): V;
-  /** Conditions under which operands and result are certainly ordinary: no NaN, infinity, zero, nothing tiny. */
+  /**
+   * Conditions under which the result is certainly ordinary - no NaN, infinity, zero, nothing tiny - and so are the
+   * operands, but for zeros where the result shows that they did no harm.
+   */
   ordinary<V extends Value, M extends Value>(x: Fixing, l: Lanes<V, M>, operands: readonly V[], r: V): M[];
   /** Where the result `r` is zero: whether it is exactly that, not an underflow. */
   exactZero<V extends Value, M extends Value>(l: Lanes<V, M>, operands: readonly V[], r: V): M;
@@ -32,7 +35,8 @@ export interface Operation {
 
 const ordinary: Operation["ordinary"] = (x, l, operands, r) => {
   const magnitude = x.let(l.abs(r));
-  return [...l.above([...operands.map((operand) => l.abs(operand)), magnitude]), l.belowInfinity(magnitude)];
+  const unknown = operands.filter((operand) => !l.isPlain(operand));
+  return [...l.above([...unknown.map((operand) => l.abs(operand)), magnitude]), l.belowInfinity(magnitude)];
 };
 
 /** The error of a sum of two values is a value too (Knuth's two-sum, TAOCP vol. 2, 4.2.2). */
@@ -75,7 +79,7 @@ export const div: Operation = {
 
 export const sqrt: Operation = {
   // The root of a normal value is one.
-  ordinary: (_, l, [a]) => [...l.above([a!]), l.belowInfinity(a!)],
+  ordinary: (_, l, [a]) => [...l.above([a!]), ...(l.isPlain(a!) ? [] : [l.belowInfinity(a!)])],
   compute: (l, [a]) => l.sqrt(a!),
   exactZero: (l, _, r) => l.zero(r),
   exact: (l, [a], r) => l.exactProduct?.(r, r, a!),
@@ -153,16 +157,18 @@ export function plainWays<V extends Value, M extends Value, R>(
   compute: (next: Label) => R,
 ): ((next: Label) => R)[] {
   const leave = (next: Label) => (condition: I32) => x.f.brIf(next, condition);
+  const unknown = values.filter((value) => !l.isPlain(value));
+  if (unknown.length === 0) return [compute];
   return [
     (next) => {
       l.unless(
-        values.flatMap((value) => l.above([l.abs(value)])),
+        unknown.flatMap((value) => l.above([l.abs(value)])),
         leave(next),
       );
       return compute(next);
     },
     (next) => {
-      const plain = values.map((value) => l.andNot(l.eq(value, value), l.denormal(value)));
+      const plain = unknown.map((value) => l.andNot(l.eq(value, value), l.denormal(value)));
       l.unless(plain, leave(next));
       return compute(next);
     },
