@@ -6,8 +6,8 @@
 import { readdirSync } from "node:fs";
 import { setPriority } from "node:os";
 
-/** Nice value: a third of the weight that a thread has without. */
-const BEHIND = 5;
+/** Nice value: a tenth of the weight that a thread has without. */
+const BEHIND = 10;
 
 /**
  * Lowers the priority of all other threads of the process. To be called from the main thread, before anything has
