@@ -53,7 +53,7 @@ const defaults: Readonly<Record<Part | "all", { readonly scale: number; readonly
   boot: { scale: 50, timeout: 600 },
   kernels: { scale: 50, timeout: 600 },
   vmx: { scale: 5, timeout: 600 },
-  nested: { scale: 25, timeout: 1200 },
+  nested: { scale: 100, timeout: 1200 },
   workload: { scale: 100, timeout: 3600 },
   soak: { scale: 50, timeout: 600 },
 };

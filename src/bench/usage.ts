@@ -17,7 +17,7 @@ Without --only: the boot and the kernels. What is measured only when asked for:
 
   --kernels LIST          only these kernels, with commas: sieve,sha256
   --rounds N              rounds (default: 3 of the boot, 1 of the others)
-  --scale PERCENT         amount of work (default: 50 of the kernels, 25 of the nested ones, 50 of the soak's
+  --scale PERCENT         amount of work (default: 50 of the kernels, 100 of the nested ones, 50 of the soak's
                           measured piece, 100 of the workload)
   --reference-scale PERCENT
                           amount of work for the rates of the reference (default 50); its checksums come from
