@@ -201,7 +201,7 @@ export async function run(words: readonly string[]): Promise<number> {
   const progress = (text: string) => {
     if (!quiet) process.stderr.write(`vt86: ${text}\n`);
   };
-  const booted = await images(guest, options, progress);
+  const [booted] = await Promise.all([images(guest, options, progress), Machine.prepare()]);
   const machine = await Machine.create({ ...config, ...booted });
   if (debugToStderr) machine.onDebugByte = (byte) => process.stderr.write(Uint8Array.of(byte));
   if (logged.size > 0) machine.onLog = logger(logged);

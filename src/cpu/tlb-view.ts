@@ -255,22 +255,26 @@ export class TlbView {
   }
 }
 
-/** A fixed number of views, the least recently used of which is reused for a new key. */
+/**
+ * Views, made when they are wanted, as it takes a while to write empty tables. When there are `count` of them, the least
+ * recently used one is reused for a new key.
+ */
 export class TlbViewPool {
   private readonly views: TlbView[] = [];
   private readonly byKey = new Map<number, TlbView>();
   private clock = 0;
 
-  constructor(memory: ArrayBuffer, at: number, count: number) {
-    for (let i = 0; i < count; i++) this.views.push(new TlbView(memory, at + i * VIEW_BYTES));
-  }
+  constructor(
+    private readonly memory: ArrayBuffer,
+    private readonly at: number,
+    private readonly count: number,
+  ) {}
 
   /** The view for `key`; a new one is empty. It counts as touched. */
   get(key: number, pcid: number, space: AddressSpace): TlbView {
     let view = this.byKey.get(key);
     if (view === undefined) {
-      view = this.views[0]!;
-      for (const other of this.views) if (other.lastUse < view.lastUse) view = other;
+      view = this.another();
       this.byKey.delete(view.key);
       if (view.touched) view.flush();
       view.key = key;
@@ -281,6 +285,16 @@ export class TlbViewPool {
     }
     this.use(view);
     return view;
+  }
+
+  private another(): TlbView {
+    const { views } = this;
+    if (views.length < this.count) {
+      const view = new TlbView(this.memory, this.at + views.length * VIEW_BYTES);
+      views.push(view);
+      return view;
+    }
+    return views.reduce((oldest, view) => (view.lastUse < oldest.lastUse ? view : oldest));
   }
 
   /** A view is in use again. */

@@ -93,13 +93,18 @@ export class Machine {
     this.console.onInput = () => this.sleep.wake();
   }
 
+  /** Loads what all machines need. {@link create} does that too, but whoever has files to read may do both at once. */
+  static prepare(): Promise<void> {
+    return prepareTier0();
+  }
+
   /**
    * Builds a machine with its guest loaded, ready to run.
    * @throws UsageError when the configuration or an image is not usable
    */
   static async create(config: MachineConfig): Promise<Machine> {
     const machine = new Machine(config);
-    await prepareTier0();
+    await Machine.prepare();
     machine.kernel = await gunzip(config.kernel.data, config.kernel.name);
     machine.powerOn();
     return machine;

@@ -27,6 +27,7 @@ export interface PrebuiltKeys {
 }
 
 let shared: Tier0 | undefined;
+let preparing: Promise<void> | undefined;
 
 /** Generates the interpreter's module from the semantic functions. */
 export function generateTier0(options: BuildOptions = {}): { bytes: Uint8Array<ArrayBuffer> } & PrebuiltKeys {
@@ -51,8 +52,13 @@ export function tier0(): Tier0 {
   return shared ?? useTier0(generateTier0());
 }
 
-/** Loads the prebuilt interpreter where there is one that fits. */
-export async function prepareTier0(): Promise<void> {
+/** Loads the prebuilt interpreter where there is one that fits, once. */
+export function prepareTier0(): Promise<void> {
+  preparing ??= loadPrebuilt();
+  return preparing;
+}
+
+async function loadPrebuilt(): Promise<void> {
   if (shared) return;
   const place = (name: string) => new URL(`engine/interpreter/${name}`, distFolder);
   const sources = [
