@@ -23,6 +23,7 @@ import { SerialConsole } from "./console.js";
 import { DebugControl, isDebuggerStop } from "./debug-control.js";
 import type { TransitionStop } from "./debug-transitions.js";
 import { applyEntryState } from "./entry.js";
+import { HostPace } from "./host-pace.js";
 import { type LogKind, Pc, type PcStatistics } from "./pc.js";
 import { type RegisterFile, readRegisters } from "./registers.js";
 import { stateHash } from "./state-hash.js";
@@ -53,13 +54,6 @@ const BURST_MS = 8;
 const MOST_SKIPS = 100_000;
 /** Instructions between two looks at the host's clock. */
 const SLICE = 50_000;
-/**
- * While the guest computes, its time moves forward by at most this many ticks at once: less than a period of any timer
- * that a guest uses, so that no interrupts of it merge. A host that was busy is caught up with over the next slices.
- */
-const LARGEST_STEP = 500_000;
-/** A lag of more than this is given up: a laptop that slept is no reason for a storm of timer interrupts. */
-const LARGEST_LAG = TICKS_PER_SECOND;
 
 export class Machine {
   readonly console = new SerialConsole();
@@ -77,8 +71,7 @@ export class Machine {
   private readonly sleep = new Sleep();
   private readonly config: Required<Pick<MachineConfig, "memory" | "cpu" | "clock" | "onReset">> &
     MachineConfig;
-  /** Host time (ms) at which guest tick 0 would have been. */
-  private epoch = 0;
+  private readonly pace = new HostPace();
   private kernel!: Uint8Array;
   private readonly translationObservers: TranslationObserver[] = [];
 
@@ -154,7 +147,7 @@ export class Machine {
     applyEntryState(pc.cpu, entry);
     this.console.attach(pc.board.com1);
     this.debug.arm();
-    this.epoch = performance.now();
+    this.pace.begin(0);
   }
 
   private stop(exit: MachineExit): void {
@@ -171,7 +164,7 @@ export class Machine {
     this.pauseRequested = false;
     this.exit = undefined;
     this.debug.arm();
-    this.epoch = performance.now() - this.pc.cpu.now() / 1e6;
+    this.pace.begin(this.pc.cpu.now());
     try {
       while (!this.exit) {
         const idleUntil = this.burst();
@@ -222,18 +215,16 @@ export class Machine {
   /** Moves guest time forward to the host's where it lags behind. */
   private keepPace(): void {
     const { cpu, timeline } = this.pc;
-    const target = Math.floor((performance.now() - this.epoch) * 1e6);
-    const lag = target - cpu.now();
-    if (lag > LARGEST_LAG) this.epoch += (lag - LARGEST_LAG) / 1e6;
-    if (cpu.idle) cpu.skipTo(Math.min(target, timeline.next));
-    else if (lag > 0) cpu.skipTo(cpu.now() + Math.min(lag, LARGEST_STEP));
+    cpu.skipTo(this.pace.follow(cpu.now(), cpu.idle ? timeline.next : undefined));
   }
 
   /** The guest sleeps: waits for the tick (on the host's clock), or for input. */
   private async idle(until: number): Promise<void> {
-    const milliseconds = (until - this.pc.cpu.now()) / 1e6;
+    const now = this.pc.cpu.now();
+    const milliseconds = this.pace.sleep(now, until);
     if (milliseconds < 1) await breathe();
     else await this.sleep.wait(milliseconds);
+    this.pace.slept(now);
   }
 
   /** Ends {@link run} soon, with reason `paused`. Running again goes on where it stopped. */
