@@ -53,7 +53,11 @@ test("a lag of more than a second is given up", () => {
   assert.equal(clock.pace.follow(0, 100 * SECOND), SECOND, "while it computed");
   clock.now += 60_000;
   assert.equal(clock.pace.follow(SECOND, 2 * SECOND), 2 * SECOND);
-  assert.equal(clock.pace.follow(2 * SECOND, 100 * SECOND), 3 * SECOND, "while it slept, and its timer ran out");
+  assert.equal(
+    clock.pace.follow(2 * SECOND, 100 * SECOND),
+    3 * SECOND,
+    "while it slept, and its timer ran out",
+  );
 });
 
 test("a sleep lasts as long as it says, and so does the next one", () => {
