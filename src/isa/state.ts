@@ -58,6 +58,8 @@ export const CR2 = 0x198;
 export const CR3 = 0x1a0;
 export const CR4 = 0x1a8;
 export const EFER = 0x1b0;
+/** IA-32e mode is active. */
+export const EFER_LMA = 0x400;
 export const DR = 0x1b8; // DR0 … DR7, 8 bytes each
 export const STAR = 0x1f8;
 export const LSTAR = 0x200;

@@ -9,8 +9,9 @@ import { VmcsField } from "./fields.js";
 import { VmcsReads } from "./reads.js";
 import type { Vmcs } from "./vmcs.js";
 
-/** The TSC multiplier that changes nothing: it has 48 fraction bits (SDM vol. 3, 25.3). */
-const TSC_ONE = 1n << 48n;
+/** Fraction bits of the TSC multiplier (SDM vol. 3, 25.3); the multiplier that changes nothing. */
+export const TSC_FRACTION = 48n;
+const TSC_ONE = 1n << TSC_FRACTION;
 
 export class GuestControls extends ControlWords {
   readonly exceptionBitmap: number;

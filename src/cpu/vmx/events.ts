@@ -12,15 +12,12 @@ import { Fault } from "../fault.js";
 import type { Apicv } from "./apic-interrupts.js";
 import { VmExit } from "./contract.js";
 import { ExitControl, PinControl, PrimaryControl } from "./controls.js";
-import type { GuestControls } from "./entry-controls.js";
+import { type GuestControls, TSC_FRACTION } from "./entry-controls.js";
 import { type EntryPlan, EntryPlans } from "./entry-plan.js";
 import { Activity, type VmxProcessor } from "./entry-processor.js";
 import { externalInterruptExit, nmiExit } from "./exit-event.js";
 import { ExitReason } from "./exit-reason.js";
 import { PreemptionTimer } from "./preemption-timer.js";
-
-/** Fraction bits of the TSC multiplier. */
-const TSC_FRACTION = 48n;
 
 export class Guest {
   /** VMX non-root operation. */

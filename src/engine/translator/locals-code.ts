@@ -134,7 +134,7 @@ export class LocalsCode extends RegionCode {
     this.f.set(mirror.local, value);
   }
 
-  protected override half(register: number, lane: number, half: 0 | 1): I64 {
+  override readHalf(register: number, lane: number, half: 0 | 1): I64 {
     return i64x2.extract(this.lane(register, lane), half);
   }
 

@@ -91,7 +91,6 @@ export abstract class RegionCode {
 
   protected abstract lane(register: number, lane: number): V128;
   protected abstract setLane(register: number, lane: number, value: V128): void;
-  protected abstract half(register: number, lane: number, half: 0 | 1): I64;
   protected abstract setHalf(register: number, lane: number, half: 0 | 1, value: I64): void;
 
   /** 128 bits of a YMM register; changes when they are written. */
@@ -109,9 +108,7 @@ export abstract class RegionCode {
   }
 
   /** Half of a lane. */
-  readHalf(register: number, lane: number, half: 0 | 1): I64 {
-    return this.half(register, lane, half);
-  }
+  abstract readHalf(register: number, lane: number, half: 0 | 1): I64;
 
   writeHalf(register: number, lane: number, half: 0 | 1, value: I64): void {
     this.setHalf(register, lane, half, value);

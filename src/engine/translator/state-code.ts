@@ -117,7 +117,7 @@ export class StateCode extends RegionCode {
   protected override setLane(register: number, lane: number, value: V128): void {
     this.put("v128", YMM + register * 32 + lane * 16, value);
   }
-  protected override half(register: number, lane: number, half: 0 | 1): I64 {
+  override readHalf(register: number, lane: number, half: 0 | 1): I64 {
     return load.i64(this.cpu, YMM + register * 32 + lane * 16 + half * 8);
   }
   protected override setHalf(register: number, lane: number, half: 0 | 1, value: I64): void {

@@ -11,6 +11,7 @@ import { Segment } from "../instruction.js";
 import {
   CPL,
   EFER,
+  EFER_LMA,
   GDTR_BASE,
   GDTR_LIMIT,
   MODE,
@@ -31,7 +32,6 @@ const loadSegment = helper("loadSegment", ["i32", "i32"], "i32");
 /** POP of a segment register. (segment, operand size in bits): reads the selector, loads the register, drops the stack. */
 const popSegment = helper("popSegment", ["i32", "i32"], "i32");
 
-const EFER_LMA = 0x400;
 const TABLE_LOCAL = 4;
 const UNUSABLE = 0x10000;
 /** What descriptor and access rights in the VMCS format have in common. */

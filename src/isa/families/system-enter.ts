@@ -9,6 +9,7 @@ import { Flag } from "../flags.js";
 import {
   CPL,
   EFER,
+  EFER_LMA,
   FLAG_OTHERS,
   FLAT_32,
   FLAT_32_MASK,
@@ -22,7 +23,6 @@ import { canEnter, enterPrivilege } from "./enter-privilege.js";
 
 const { RCX, RDX, RSP } = Register;
 
-const EFER_LMA = 0x400;
 const CS_BASE = SEGMENT_BASE + 8;
 /** With them set, more has to be done than here. */
 const UNUSUAL = Flag.TF | Flag.AC;
